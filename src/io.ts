@@ -1,0 +1,36 @@
+import type { Engine } from './engine/engine.ts';
+import type { Report } from './events.ts';
+import type { Images } from './registry/repository.ts';
+
+/** What was learnt from immutable bytes, kept by a key made of their digest. */
+export interface Cache {
+  /** The bytes kept under a key, or undefined. An entry that was damaged is not there. */
+  get(key: string): Promise<Uint8Array | undefined>;
+  /** Keeps bytes under a key; a cache that cannot be written is not an error. */
+  put(key: string, bytes: Uint8Array): Promise<void>;
+}
+
+/** Files of the user's machine. Paths are relative to where the command runs, or absolute. */
+export interface Files {
+  /** Reads a whole file. Throws Node's error (with `code` `ENOENT` and so on). */
+  read(path: string): Promise<Uint8Array>;
+  /** Regular files below a directory: relative paths with `/`, sorted; links are followed only inside the directory. */
+  list(directory: string): Promise<readonly string[]>;
+}
+
+/** The outside world, as one argument. Everything that is not pure is reached through it. */
+export interface Io {
+  readonly images: Images;
+  readonly cache: Cache;
+  readonly files: Files;
+  /** The container engine that compiles; found or chosen on first use. */
+  readonly engine: () => Promise<Engine>;
+  /** An empty directory that is removed when `use` settles, also after an error or an interrupt. */
+  readonly withTemporaryDirectory: <T>(use: (directory: string) => Promise<T>) => Promise<T>;
+  /** Directory where logs of failed compiles are kept. */
+  readonly logDirectory: string;
+  readonly now: () => Date;
+  readonly report: Report;
+  /** Aborted on ^C: long work stops, cleans up and throws. */
+  readonly signal: AbortSignal;
+}
