@@ -1,0 +1,119 @@
+import { OciError } from '../errors.ts';
+import type { Repository } from '../registry/repository.ts';
+import { type Arch, findArch } from './arch.ts';
+import { type ImageConfig, MAX_CONFIG_BYTES, parseConfig } from './config.ts';
+import type { Descriptor } from './descriptor.ts';
+import type { Digest } from './digest.ts';
+import { choosePlatform, type ImageIndex, type ImageManifest, parseManifest } from './manifest.ts';
+import type { RawManifest } from './manifest.ts';
+import { formatReference, pinned } from './reference.ts';
+import type { Tag } from './tag.ts';
+
+/** One image of one architecture, with everything about it but its layers. */
+export interface OpenedImage {
+  /** Where it was found: its layers are read from here. */
+  readonly repository: Repository;
+  readonly manifest: ImageManifest;
+  /** The manifest's bytes as they were served. */
+  readonly raw: RawManifest;
+  readonly config: ImageConfig;
+  /** The index that led to the image, when the name was that of an index. */
+  readonly index: ImageIndex | undefined;
+}
+
+/**
+ * Opens an image: manifest, the right entry of an index, config. Costs one request each, and no layer.
+ *
+ * @param arch The architecture to choose in an index, and that the config must then have. Undefined takes an image as
+ *   it is, and an index only when it holds a single image.
+ * @throws {OciError} `PLATFORM_MISSING` when there is no image for `arch`, `MANIFEST_INVALID`, `CONFIG_INVALID`,
+ *   `LIMIT_EXCEEDED`.
+ * @throws {RegistryError} as the repository does.
+ */
+export async function openImage(
+  repository: Repository,
+  reference: Digest | Tag,
+  arch: Arch | undefined,
+): Promise<OpenedImage> {
+  const first = await repository.getManifest(reference);
+  const manifest = parseManifest(first);
+  if (manifest.kind === 'image') return openManifest(repository, { raw: first, manifest, arch });
+
+  const { digest } = arch === undefined ? onlyImage(manifest, repository) : choosePlatform(manifest, arch);
+  const raw = await repository.getManifest(digest);
+  const image = parseManifest(raw);
+  if (image.kind === 'index') {
+    throw new OciError(
+      'MANIFEST_INVALID',
+      `Cannot open ${nameOf(repository, manifest.digest)}: its entry ${digest} is an index again`,
+      { hint: 'Name the inner index by its digest.' },
+    );
+  }
+  return openManifest(repository, { raw, manifest: image, arch, index: manifest });
+}
+
+/**
+ * All bytes of a small blob, checked against its digest.
+ *
+ * @param maxBytes More than this is refused before anything is asked for.
+ * @throws {OciError} `LIMIT_EXCEEDED`.
+ */
+export async function readSmallBlob(
+  repository: Repository,
+  blob: Descriptor,
+  maxBytes: number,
+): Promise<Buffer> {
+  if (blob.sizeBytes > maxBytes) {
+    throw new OciError(
+      'LIMIT_EXCEEDED',
+      `Cannot read blob ${blob.digest}: it has ${blob.sizeBytes} bytes, the limit is ${maxBytes}`,
+    );
+  }
+  const parts: Uint8Array[] = [];
+  for await (const part of repository.readBlob(blob)) parts.push(part);
+  return Buffer.concat(parts);
+}
+
+/** The images of an index; entries that describe other entries, such as attestations, are left out. */
+export function imagesOf(index: ImageIndex): readonly Descriptor[] {
+  return index.manifests.filter(({ platform }) => platform?.os !== 'unknown');
+}
+
+interface Found {
+  readonly raw: RawManifest;
+  readonly manifest: ImageManifest;
+  readonly arch: Arch | undefined;
+  readonly index?: ImageIndex;
+}
+
+async function openManifest(
+  repository: Repository,
+  { raw, manifest, arch, index }: Found,
+): Promise<OpenedImage> {
+  const config = parseConfig(await readSmallBlob(repository, manifest.config, MAX_CONFIG_BYTES));
+  if (arch !== undefined && findArch(config.architecture) !== arch) {
+    const actual = findArch(config.architecture) ?? (config.architecture || 'no architecture');
+    throw new OciError(
+      'PLATFORM_MISSING',
+      `Cannot use ${nameOf(repository, manifest.digest)} for ${arch}: it is an image for ${actual}`,
+      { hint: `Name the image of the ${arch} release, or a multi-architecture one.` },
+    );
+  }
+  return { repository, raw, manifest, config, index };
+}
+
+function onlyImage(index: ImageIndex, repository: Repository): Descriptor {
+  const images = imagesOf(index);
+  const [only] = images;
+  if (only !== undefined && images.length === 1) return only;
+  const platforms = images.map(({ platform }) => platform?.architecture ?? 'unnamed').join(', ');
+  throw new OciError(
+    'PLATFORM_MISSING',
+    `Cannot choose an image in ${nameOf(repository, index.digest)}: it holds ${images.length}`,
+    { hint: images.length === 0 ? undefined : `Say which architecture is wanted: ${platforms}.` },
+  );
+}
+
+function nameOf(repository: Repository, digest: Digest): string {
+  return formatReference(pinned(repository.reference, digest));
+}
