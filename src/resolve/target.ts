@@ -8,6 +8,11 @@ import type { OpenShiftVersion } from '../spec/openshift-version.ts';
 export interface ResolvedImage {
   /** Logical name as the payload has it, pinned to `digest`: what manifests and provenance say. Mirrors never show here. */
   readonly reference: Reference;
+  /**
+   * Where to read the image from, by digest. Equals `reference`, unless the payload came from a layout or an archive
+   * that also holds this image.
+   */
+  readonly location: Reference;
   /** Digest of the image manifest for the target's architecture (not of an index). */
   readonly digest: Digest;
   /** Tag name in the payload, for instance `rhel-coreos` or `driver-toolkit-10`. */
