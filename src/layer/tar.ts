@@ -1,0 +1,147 @@
+import { LayerError } from '../errors.ts';
+
+/** A file of the layer. Everything else about it is fixed: a regular file, 0:0, one time stamp. */
+export interface LayerFile {
+  /** Path without leading slash, for instance `usr/lib/modules-load.d/kmodlayer-ice.conf`. */
+  readonly path: string;
+  readonly bytes: Uint8Array;
+  /** Permission bits; 0644 when absent. */
+  readonly mode?: number;
+}
+
+const BLOCK_BYTES = 512;
+
+/** One second after the epoch: ostree sets every time to 0 anyhow, and some unpackers take 0 for "not given". */
+const MTIME_SECONDS = 1;
+
+/** What an OS image may get from us: everything else is dropped without a word when a node imports the image. */
+const TOP_LEVEL = new Set(['usr', 'etc']);
+
+/**
+ * Writes a tar that depends on nothing but paths, modes and bytes: entries sorted by path, parents before children,
+ * owner 0:0, one time stamp, ustar headers with PAX records for long paths.
+ *
+ * Parent directories are written as 0755: an engine that unpacks a layer on its own makes up the modes of directories
+ * that are not in it, while ostree keeps those of the base.
+ *
+ * @throws {LayerError} `PATH_INVALID` or `PATH_CONFLICT`.
+ * @see https://pubs.opengroup.org/onlinepubs/9699919799/utilities/pax.html
+ */
+export function writeTar(files: readonly LayerFile[]): Buffer {
+  const byPath = new Map<string, LayerFile>();
+  const directories = new Set<string>();
+  for (const file of files) {
+    requirePlainPath(file.path);
+    if (byPath.has(file.path)) throw conflict(file.path, 'two files want that path');
+    byPath.set(file.path, file);
+    for (let at = file.path.indexOf('/'); at > 0; at = file.path.indexOf('/', at + 1)) {
+      directories.add(file.path.slice(0, at));
+    }
+  }
+  const parts: Uint8Array[] = [];
+  for (const path of [...directories, ...byPath.keys()].sort(compareBytes)) {
+    const file = byPath.get(path);
+    if (file === undefined) {
+      parts.push(...header({ path: `${path}/`, mode: 0o755, sizeBytes: 0, type: '5' }));
+    } else {
+      if (directories.has(path)) throw conflict(path, 'it is a directory too');
+      const sizeBytes = file.bytes.length;
+      parts.push(
+        ...header({ path, mode: file.mode ?? 0o644, sizeBytes, type: '0' }),
+        file.bytes,
+        padding(sizeBytes),
+      );
+    }
+  }
+  parts.push(Buffer.alloc(2 * BLOCK_BYTES));
+  return Buffer.concat(parts);
+}
+
+interface Entry {
+  readonly path: string;
+  readonly mode: number;
+  readonly sizeBytes: number;
+  readonly type: '0' | '5' | 'x';
+}
+
+function header(entry: Entry): Buffer[] {
+  const name = Buffer.from(entry.path);
+  if (name.length <= 100) return [ustar(entry, name, Buffer.alloc(0))];
+  const split = splitAt(name);
+  if (split !== undefined) return [ustar(entry, name.subarray(split + 1), name.subarray(0, split))];
+  const record = paxRecord('path', entry.path);
+  return [
+    ustar(
+      { path: '', mode: 0o644, sizeBytes: record.length, type: 'x' },
+      Buffer.from('pax'),
+      Buffer.alloc(0),
+    ),
+    record,
+    padding(record.length),
+    ustar(entry, name.subarray(0, 100), Buffer.alloc(0)),
+  ];
+}
+
+/** Where a long path can be cut into a prefix of at most 155 bytes and a name of at most 100. */
+function splitAt(name: Buffer): number | undefined {
+  for (let at = Math.min(155, name.length - 2); at > 0; at--) {
+    if (name[at] === 0x2f) return name.length - at - 1 <= 100 ? at : undefined;
+  }
+  return undefined;
+}
+
+function ustar({ mode, sizeBytes, type }: Entry, name: Buffer, prefix: Buffer): Buffer {
+  const block = Buffer.alloc(BLOCK_BYTES);
+  name.copy(block, 0);
+  block.write(octal(mode, 7), 100);
+  block.write(octal(0, 7), 108);
+  block.write(octal(0, 7), 116);
+  block.write(octal(sizeBytes, 11), 124);
+  block.write(octal(MTIME_SECONDS, 11), 136);
+  block.fill(' ', 148, 156);
+  block.write(type, 156);
+  block.write('ustar\u000000', 257);
+  prefix.copy(block, 345);
+  const checksum = block.reduce((sum, byte) => sum + byte, 0);
+  block.write(`${octal(checksum, 6)}\0 `, 148);
+  return block;
+}
+
+function octal(value: number, digits: number): string {
+  return value.toString(8).padStart(digits, '0');
+}
+
+/** One PAX record; its length field counts itself. */
+function paxRecord(key: string, value: string): Buffer {
+  const body = ` ${key}=${value}\n`;
+  const bodyBytes = Buffer.byteLength(body);
+  let totalBytes = bodyBytes + 1;
+  while (totalBytes !== bodyBytes + String(totalBytes).length)
+    totalBytes = bodyBytes + String(totalBytes).length;
+  return Buffer.from(`${totalBytes}${body}`);
+}
+
+function padding(sizeBytes: number): Buffer {
+  return Buffer.alloc((BLOCK_BYTES - (sizeBytes % BLOCK_BYTES)) % BLOCK_BYTES);
+}
+
+function compareBytes(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+}
+
+function requirePlainPath(path: string): void {
+  const parts = path.split('/');
+  const isPlain = parts.every(
+    (part) => part !== '' && part !== '.' && part !== '..' && !part.startsWith('.wh.'),
+  );
+  const isForbidden = parts[0] === 'usr' && (parts[1] === 'etc' || parts[1] === 'local');
+  if (isPlain && !path.includes('\0') && parts.length > 1 && TOP_LEVEL.has(parts[0] ?? '') && !isForbidden)
+    return;
+  throw new LayerError('PATH_INVALID', `Cannot put ${JSON.stringify(path)} into a layer of an OS image`, {
+    hint: 'Nodes import only plain paths under usr/ and etc/, and usr/etc and usr/local are theirs.',
+  });
+}
+
+function conflict(path: string, why: string): LayerError {
+  return new LayerError('PATH_CONFLICT', `Cannot write ${path} into the layer: ${why}`);
+}
