@@ -29,6 +29,8 @@ export interface Io {
   readonly withTemporaryDirectory: <T>(use: (directory: string) => Promise<T>) => Promise<T>;
   /** Directory where logs of failed compiles are kept. */
   readonly logDirectory: string;
+  /** Environment variables, for secrets that are given by the name of a variable. */
+  readonly env: Readonly<Record<string, string | undefined>>;
   readonly now: () => Date;
   readonly report: Report;
   /** Aborted on ^C: long work stops, cleans up and throws. */
