@@ -71,14 +71,17 @@ export class RegistryError extends KmodError<
 > {
   /** HTTP status of the answer, where there was one. */
   readonly status: number | undefined;
+  /** Digests of the blobs that a manifest names and the registry does not have (`BLOB_UNKNOWN`); may be empty. */
+  readonly blobs: readonly string[];
 
   constructor(
     code: RegistryError['code'],
     message: string,
-    options: ErrorOptions & { status?: number } = {},
+    options: ErrorOptions & { status?: number | undefined; blobs?: readonly string[] } = {},
   ) {
     super(code, message, options);
     this.status = options.status;
+    this.blobs = options.blobs ?? [];
   }
 }
 
