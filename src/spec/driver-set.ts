@@ -1,0 +1,132 @@
+import type { Arch } from '../oci/arch.ts';
+import type { Reference } from '../oci/reference.ts';
+import type { KernelFlavour } from './kernel-release.ts';
+import type { ModuleName } from './module-name.ts';
+import type { OpenShiftVersion } from './openshift-version.ts';
+
+/**
+ * A spec that was read and checked: drivers, the releases they are built for, and where the images go. Paths are kept
+ * as they stand in the file; `pathFrom` and `referenceFrom` resolve them against the directory of the spec.
+ */
+export interface DriverSet {
+  /** DNS-1123 label; names what is made: files under `/usr/share/kmodlayer`, manifests, tags. */
+  readonly name: string;
+  /** The spec as the caller named it; relative paths in it start at its directory. */
+  readonly file: string;
+  readonly targets: TargetSelection;
+  /** At least one. */
+  readonly drivers: readonly Driver[];
+  /** Undefined: modules stay unsigned. */
+  readonly signer: SignerSettings | undefined;
+  readonly publish: {
+    /** Repository of the layered images, without tag and digest. */
+    readonly osImage: Reference;
+  };
+  readonly rollout: {
+    /** Names of MachineConfigPools; `worker` when the spec names none. */
+    readonly pools: readonly string[];
+  };
+}
+
+/** Which releases, architectures, streams and kernels to build for. */
+export interface TargetSelection {
+  /** In the order of the file, each once; releases that are excluded are left out. */
+  readonly releases: readonly ReleaseRequest[];
+  /** Repository that release versions are tags of. */
+  readonly releaseRepository: Reference;
+  readonly arches: readonly Arch[];
+  /** Undefined: the default stream of each release. */
+  readonly streams: readonly string[] | undefined;
+  readonly kernels: readonly KernelFlavour[];
+  readonly exclude: readonly { readonly release: OpenShiftVersion; readonly because: string }[];
+}
+
+/** A release as people name it: by version, or by the image that is its payload. */
+export type ReleaseRequest =
+  | { readonly type: 'version'; readonly version: OpenShiftVersion }
+  | { readonly type: 'image'; readonly reference: Reference };
+
+/** One source, one version, one or more modules. */
+export interface Driver {
+  /** DNS-1123 label; also the directory of its modules below `extra/`. */
+  readonly name: string;
+  readonly version: string;
+  readonly source: DriverSource;
+  /** Undefined exactly when the source is `files`: those are modules already. */
+  readonly build: DriverBuild | undefined;
+  /** At least one. */
+  readonly modules: readonly ModuleSpec[];
+  readonly softdeps: readonly Softdep[];
+  /** Directory whose files go under `usr/lib/firmware`. */
+  readonly firmware: string | undefined;
+}
+
+/** Where the source of a driver is. */
+export type DriverSource =
+  | { readonly type: 'directory'; readonly path: string }
+  | { readonly type: 'git'; readonly url: string; readonly ref: string }
+  | { readonly type: 'files'; readonly paths: readonly string[] };
+
+interface BuildInputs {
+  /** Build arguments; never secret. */
+  readonly args: Readonly<Record<string, string>>;
+  /** Files that are mounted while the build runs. */
+  readonly secrets: readonly { readonly id: string; readonly file: string }[];
+  /**
+   * Directory that holds the built modules: for `run` relative to the source, for `containerfile` an absolute path in
+   * the stage. Undefined: wherever they are found.
+   */
+  readonly output: string | undefined;
+}
+
+/** How a source becomes modules. */
+export type DriverBuild =
+  | (BuildInputs & {
+      readonly type: 'run';
+      /** A shell command, run in the driver-toolkit with `KERNEL_RELEASE` set. */
+      readonly command: string;
+      /** Directory in the source where it runs; undefined: the top of the source. */
+      readonly workdir: string | undefined;
+    })
+  | (BuildInputs & {
+      readonly type: 'containerfile';
+      readonly path: string;
+      /** The stage that holds the modules; undefined: the last one. */
+      readonly stage: string | undefined;
+    });
+
+/** A module that the driver provides. */
+export interface ModuleSpec {
+  readonly name: ModuleName;
+  /** Load it at each boot through `modules-load.d`, whether or not a device asks for it. */
+  readonly autoload: boolean;
+  /** In-tree modules that it takes the place of. */
+  readonly replaces: readonly ModuleName[];
+  /** Values for `modprobe.d`: printable ASCII without `"` and `\`, so that double quotes always hold them. */
+  readonly parameters: Readonly<Record<string, string>>;
+}
+
+/** Modules that are loaded before and after another, when they exist. */
+export interface Softdep {
+  readonly module: ModuleName;
+  readonly pre: readonly ModuleName[];
+  readonly post: readonly ModuleName[];
+}
+
+/** Hash that a module signature is made with. */
+export type SignatureHash = 'sha256' | 'sha384' | 'sha512';
+
+/** A key and its certificate, by reference. */
+export interface SignerSettings {
+  /** File of the private key. */
+  readonly key: string;
+  /** File of the certificate. */
+  readonly certificate: string;
+  readonly hash: SignatureHash;
+  /** Where the passphrase of the key is; undefined: the key has none. */
+  readonly passphrase: PassphraseSource | undefined;
+}
+
+/** A passphrase by reference: an environment variable, or a file whose first line it is. */
+export type PassphraseSource =
+  { readonly type: 'env'; readonly name: string } | { readonly type: 'file'; readonly path: string };

@@ -1,0 +1,178 @@
+import { z } from 'zod';
+import { KmodError } from '../errors.ts';
+import { parseArch } from '../oci/arch.ts';
+import { parseModuleName } from './module-name.ts';
+import { parseOpenShiftVersion } from './openshift-version.ts';
+import * as values from './values.ts';
+
+/** A string that a parser turns into a value; its error becomes the problem, hint included. */
+function parsed<Value>(parse: (text: string) => Value) {
+  return z.string().transform((text, context): Value => {
+    try {
+      return parse(text);
+    } catch (error) {
+      if (!(error instanceof KmodError)) throw error;
+      context.addIssue({ code: 'custom', message: error.message, params: { hint: error.hint } });
+      return z.NEVER;
+    }
+  });
+}
+
+/** A string that matches a rule; the JSON Schema shows the rule's pattern. */
+function text({ pattern, what, hint, isPrivate = false }: values.TextRule) {
+  return z
+    .string()
+    .superRefine((value, context) => {
+      if (pattern.test(value)) return;
+      const message = isPrivate
+        ? `Cannot use this ${what}`
+        : `Cannot use ${what} ${JSON.stringify(value.slice(0, 200))}`;
+      context.addIssue({ code: 'custom', message, params: { hint } });
+    })
+    .meta({ pattern: pattern.source });
+}
+
+/** Where a relation between keys cannot be said by a type, the JSON Schema says it for editors; `crossCheck` enforces it. */
+function exactlyOne(...keys: readonly string[]): { oneOf: { required: string[] }[] } {
+  return { oneOf: keys.map((key) => ({ required: [key] })) };
+}
+
+const moduleName = parsed(parseModuleName);
+const path = text(values.LINE);
+
+const Targets = z
+  .strictObject({
+    releases: z
+      .array(parsed(values.parseReleaseRequest))
+      .min(1)
+      .describe('Full versions ("4.18.4"), release images by tag or digest, or "oci:DIRECTORY".'),
+    releaseRepository: parsed(values.parseRepository)
+      .prefault('quay.io/openshift-release-dev/ocp-release')
+      .describe('Repository in which versions are looked up.'),
+    arches: z
+      .array(z.enum(['x86_64', 'aarch64', 'ppc64le', 's390x', 'amd64', 'arm64']).transform(parseArch))
+      .min(1)
+      .prefault(['x86_64']),
+    streams: z
+      .array(text(values.STREAM))
+      .min(1)
+      .optional()
+      .describe('Streams of the OS, for instance "rhel-9". Without it, the default stream of each release.'),
+    kernels: z
+      .array(z.enum(['default', 'rt', '64k']))
+      .min(1)
+      .prefault(['default'])
+      .describe('Kernels to build for.'),
+    exclude: z
+      .array(z.strictObject({ release: parsed(parseOpenShiftVersion), because: text(values.LINE) }))
+      .prefault([])
+      .describe('Releases to leave out, each with the reason.'),
+  })
+  .describe('What to build for.');
+
+const Source = z
+  .strictObject({
+    directory: path.optional().describe('Directory of the source.'),
+    git: z
+      .strictObject({
+        url: parsed(values.parseGitUrl),
+        ref: text(values.GIT_REF).describe('Tag, branch or full commit.'),
+      })
+      .optional(),
+    files: z
+      .array(text(values.MODULE_FILE))
+      .min(1)
+      .optional()
+      .describe('Modules that are built already. They must be for the kernel of every target.'),
+  })
+  .describe('Exactly one of "directory", "git" and "files".')
+  .meta(exactlyOne('directory', 'git', 'files'));
+
+const Build = z
+  .strictObject({
+    run: text(values.COMMAND)
+      .optional()
+      .describe('Shell command that runs in the driver-toolkit, with KERNEL_RELEASE set.'),
+    workdir: text(values.RELATIVE_DIRECTORY).optional().describe('Directory in the source where "run" runs.'),
+    containerfile: path.optional().describe('Containerfile with a stage that holds the modules.'),
+    stage: text(values.STAGE).optional().describe('That stage; without it, the last one.'),
+    output: path
+      .optional()
+      .describe('Directory that holds the modules: in the source, or absolute in the stage.'),
+    args: z.record(text(values.ARGUMENT_NAME), text(values.ARGUMENT_VALUE)).prefault({}),
+    secrets: z
+      .array(z.strictObject({ id: text(values.SECRET_ID), file: path }))
+      .prefault([])
+      .describe('Files that are mounted while the build runs and are never part of an image.'),
+  })
+  .describe('How to build: exactly one of "run" and "containerfile".')
+  .meta(exactlyOne('run', 'containerfile'));
+
+const Module = z.strictObject({
+  name: moduleName.describe('Name as lsmod shows it.'),
+  autoload: z.boolean().prefault(false).describe('Load it at each boot.'),
+  replaces: z.array(moduleName).prefault([]).describe('In-tree modules that it takes the place of.'),
+  parameters: z.record(text(values.PARAMETER_NAME), text(values.PARAMETER_VALUE)).prefault({}),
+});
+
+const DriverEntry = z.strictObject({
+  name: text({ ...values.DNS_LABEL, what: 'driver name' }),
+  version: text(values.DRIVER_VERSION),
+  source: Source,
+  build: Build.optional(),
+  modules: z.array(Module).min(1),
+  softdeps: z
+    .array(
+      z.strictObject({
+        module: moduleName,
+        pre: z.array(moduleName).prefault([]),
+        post: z.array(moduleName).prefault([]),
+      }),
+    )
+    .prefault([])
+    .describe('Modules to load before and after another.'),
+  firmware: path.optional().describe('Directory whose files go under usr/lib/firmware.'),
+});
+
+const Signer = z.strictObject({
+  key: parsed(values.parseKeyFile).describe('File of the private key: "file:PATH".'),
+  certificate: path.describe('File of its certificate, DER or PEM.'),
+  hash: z.enum(['sha256', 'sha384', 'sha512']).prefault('sha256'),
+  passphrase: z
+    .strictObject({
+      env: text(values.VARIABLE_NAME).optional().describe('Environment variable that holds it.'),
+      file: path.optional().describe('File whose first line it is.'),
+    })
+    .meta(exactlyOne('env', 'file'))
+    .optional(),
+});
+
+/** The shape of `kmodlayer.yaml`; `spec.schema.json` is made from it. */
+export const Spec = z
+  .strictObject({
+    apiVersion: z.literal('kmodlayer/v1'),
+    kind: z.literal('DriverSet'),
+    metadata: z.strictObject({ name: text({ ...values.DNS_LABEL, what: 'name of the set' }) }),
+    targets: Targets,
+    drivers: z.array(DriverEntry).min(1),
+    sign: z.array(Signer).max(1).prefault([]).describe('How to sign. Without it, modules stay unsigned.'),
+    publish: z.strictObject({
+      osImage: parsed(values.parseRepository).describe('Repository that receives the layered images.'),
+    }),
+    rollout: z
+      .strictObject({
+        pools: z
+          .array(text({ ...values.DNS_LABEL, what: 'pool' }))
+          .min(1)
+          .prefault(['worker'])
+          .describe('MachineConfigPools that get the images.'),
+      })
+      .prefault({}),
+  })
+  .meta({
+    title: 'kmodlayer.yaml',
+    description: 'Drivers, the OpenShift releases to build them for, and where to publish.',
+  });
+
+/** A spec whose shape and values are right. */
+export type Spec = z.output<typeof Spec>;

@@ -1,0 +1,211 @@
+import { SpecError } from '../errors.ts';
+import { formatReference, parseReference, unpinned, type Reference } from '../oci/reference.ts';
+import type { ReleaseRequest } from './driver-set.ts';
+import { parseOpenShiftVersion } from './openshift-version.ts';
+
+/** A rule for text: what it must match, and what to say when it does not. */
+export interface TextRule {
+  readonly pattern: RegExp;
+  /** What the text is, for instance `driver name`. */
+  readonly what: string;
+  readonly hint: string;
+  /** The text may be a secret, put there by mistake: messages do not repeat it. */
+  readonly isPrivate?: boolean;
+}
+
+export const DNS_LABEL = {
+  pattern: /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/,
+  what: 'name',
+  hint: 'Use lower-case letters, digits and "-", at most 63, with a letter or digit at both ends.',
+} as const satisfies TextRule;
+
+export const DRIVER_VERSION = {
+  pattern: /^[A-Za-z0-9][A-Za-z0-9._+~-]{0,127}$/,
+  what: 'driver version',
+  hint: 'Use letters, digits and ". _ + ~ -", at most 128.',
+} as const satisfies TextRule;
+
+export const STREAM = {
+  pattern: /^[a-z][a-z0-9]{0,30}(?:-[a-z0-9]{1,31}){1,3}$/,
+  what: 'stream',
+  hint: 'Write the stream as the release names it, for instance "rhel-9".',
+} as const satisfies TextRule;
+
+// One line of text. Paths, commands and reasons become arguments, file lines and labels.
+export const LINE = {
+  pattern: /^[^\0-\x1f\x7f]{1,4096}$/,
+  what: 'text',
+  hint: 'Write one line without control characters.',
+} as const satisfies TextRule;
+
+export const COMMAND = {
+  pattern: /^(?!\s*$)[^\0-\x08\x0b-\x1f\x7f]{1,65536}$/,
+  what: 'command',
+  hint: 'Write a shell command, for instance "make -C src KSRC=/usr/src/kernels/$KERNEL_RELEASE".',
+} as const satisfies TextRule;
+
+export const ARGUMENT_NAME = {
+  pattern: /^(?!KERNEL_RELEASE$)[A-Za-z_][A-Za-z0-9_]{0,127}$/,
+  what: 'build argument',
+  hint: 'Use letters, digits and "_", starting with a letter; KERNEL_RELEASE is set for you.',
+} as const satisfies TextRule;
+
+export const ARGUMENT_VALUE = {
+  pattern: /^[^\0-\x1f\x7f]{0,4096}$/,
+  what: 'value of a build argument',
+  isPrivate: true,
+  hint: 'Write one line without control characters.',
+} as const satisfies TextRule;
+
+export const SECRET_ID = {
+  pattern: /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/,
+  what: 'secret id',
+  hint: 'Use letters, digits and "_ . -".',
+} as const satisfies TextRule;
+
+export const VARIABLE_NAME = {
+  pattern: /^[A-Za-z_][A-Za-z0-9_]{0,127}$/,
+  what: 'environment variable',
+  isPrivate: true,
+  hint: 'Write the name of the variable, not its value.',
+} as const satisfies TextRule;
+
+export const PARAMETER_NAME = {
+  pattern: /^[A-Za-z_][A-Za-z0-9_.-]{0,127}$/,
+  what: 'parameter name',
+  hint: 'Write a name that "modinfo -p" lists for the module.',
+} as const satisfies TextRule;
+
+// In double quotes the kernel takes every character but the quote itself; modprobe.d gives "\" a meaning of its own.
+export const PARAMETER_VALUE = {
+  pattern: /^[\x20\x21\x23-\x5b\x5d-\x7e]{0,1024}$/,
+  what: 'parameter value',
+  hint: 'Use printable ASCII without double quotes and backslashes, on one line.',
+} as const satisfies TextRule;
+
+export const RELATIVE_DIRECTORY = {
+  pattern: /^(?!\/)(?!(?:.*\/)?\.\.(?:\/|$))[^\0-\x1f\x7f]{1,1024}$/,
+  what: 'directory in the source',
+  hint: 'Write a path below the source, without a leading "/" and without "..".',
+} as const satisfies TextRule;
+
+export const STAGE = {
+  pattern: /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/,
+  what: 'stage',
+  hint: 'Write the name that stands behind AS in the Containerfile.',
+} as const satisfies TextRule;
+
+export const GIT_REF = {
+  pattern: /^(?![-./])(?!.*(?:\.\.|@\{|\/\/))[A-Za-z0-9._/+@=#%-]{1,255}$/,
+  what: 'git ref',
+  hint: 'Write a tag, a branch or a full commit, for instance "v1.14.13".',
+} as const satisfies TextRule;
+
+/** Module files, plain or compressed as kernels read them. */
+export const MODULE_FILE = {
+  pattern: /^[^\0-\x1f\x7f]{1,4000}\.ko(?:\.gz|\.xz|\.zst)?$/,
+  what: 'module file',
+  hint: 'Name files that end in .ko, .ko.gz, .ko.xz or .ko.zst.',
+} as const satisfies TextRule;
+
+const ARCH_SUFFIX = /-(?:x86_64|aarch64|arm64|amd64|ppc64le|s390x|multi)$/;
+
+/** Looks like a semver range: an operator, a wildcard, a list, or a version that is not whole. */
+const RANGE = /[<>=~^*|\s]|^v?\d+(?:\.\d+)?$|(?:^|\.)[xX](?:\.|$)/;
+
+/**
+ * Reads a release: a full version, or the image of its payload.
+ *
+ * @throws {SpecError} `VALUE_INVALID`; {OciError} for a name that is not one of an image.
+ */
+export function parseReleaseRequest(text: string): ReleaseRequest {
+  if (/^(?:oci|oci-archive|docker):/.test(text) || text.includes('/')) {
+    const reference = parseReference(text);
+    if (reference.transport === 'docker' && reference.tag === undefined && reference.digest === undefined) {
+      throw invalid('release image', text, 'it has neither tag nor digest', 'Add "@sha256:..." or ":TAG".');
+    }
+    return { type: 'image', reference };
+  }
+  if (ARCH_SUFFIX.test(text)) {
+    throw invalid('release', text, 'it names an architecture', 'Architectures are listed under "arches".');
+  }
+  if (RANGE.test(text)) {
+    throw invalid('release', text, 'this version does not support ranges yet', 'List the versions.');
+  }
+  return { type: 'version', version: parseOpenShiftVersion(text) };
+}
+
+/**
+ * Reads a repository, to which tags are added later.
+ *
+ * @throws {SpecError} `VALUE_INVALID`; {OciError} for a name that is not one of an image.
+ */
+export function parseRepository(text: string): Reference {
+  const reference = parseReference(text);
+  if (reference.tag !== undefined || reference.digest !== undefined) {
+    throw invalid(
+      'repository',
+      text,
+      'it has a tag or a digest',
+      `Write ${JSON.stringify(formatReference(unpinned(reference)))}: kmodlayer makes the tags.`,
+    );
+  }
+  return reference;
+}
+
+/**
+ * Reads the URL of a git repository. Helpers that run programs (`ext::`) and URLs that hold a password are refused.
+ *
+ * @throws {SpecError} `VALUE_INVALID`.
+ */
+export function parseGitUrl(text: string): string {
+  const isUrl = /^(?:https?|ssh|git|file):\/\/[^\s\0-\x1f\x7f]{1,2000}$/.test(text);
+  const isScp = /^(?:[A-Za-z0-9._-]+@)?[A-Za-z0-9][A-Za-z0-9.-]*:(?!:)[^\s\0-\x1f\x7f]{1,2000}$/.test(text);
+  const isPath = /^\.{0,2}\/[^\0-\x1f\x7f]{1,2000}$/.test(text);
+  // The text is not repeated: what stands before the "@" is a password.
+  if (/^[a-z]+:\/\/[^/]*:[^/]*@/i.test(text)) {
+    throw new SpecError('VALUE_INVALID', 'Cannot use this git URL: it holds a password', {
+      hint: 'Leave the password out and let a git credential helper give it.',
+    });
+  }
+  if (!isUrl && !isScp && !isPath) {
+    throw invalid(
+      'git URL',
+      text.replace(/^.*@/s, '...@'),
+      'it is neither a URL nor a path',
+      'Write https://HOST/PATH, ssh://HOST/PATH, USER@HOST:PATH or ./PATH.',
+    );
+  }
+  return text;
+}
+
+/**
+ * Reads where a private key is: `file:PATH` or a plain path.
+ *
+ * @throws {SpecError} `VALUE_INVALID`.
+ */
+export function parseKeyFile(text: string): string {
+  if (/^pkcs11:/i.test(text)) {
+    throw invalid(
+      'key',
+      'pkcs11:...',
+      'this version does not sign with PKCS#11 keys yet',
+      'Use a key file: "file:PATH".',
+    );
+  }
+  if (text.includes('-----BEGIN')) {
+    throw new SpecError('VALUE_INVALID', 'Cannot use this key: it is the key itself', {
+      hint: 'Keep the key in a file of its own and name that file: "file:PATH".',
+    });
+  }
+  const path = text.startsWith('file:') ? text.slice('file:'.length) : text;
+  if (!LINE.pattern.test(path)) throw invalid('key', text, 'it names no file', 'Write "file:PATH".');
+  return path;
+}
+
+/** The `VALUE_INVALID` error of one value. */
+export function invalid(what: string, text: string, why: string, hint: string): SpecError {
+  return new SpecError('VALUE_INVALID', `Cannot use ${what} ${JSON.stringify(text.slice(0, 200))}: ${why}`, {
+    hint,
+  });
+}
