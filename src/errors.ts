@@ -32,13 +32,16 @@ export interface SpecProblem {
 /** A spec, a flag or a value type that cannot be understood. Exit code 2. */
 export class SpecError extends KmodError<'SPEC_INVALID' | 'SPEC_UNREADABLE' | 'VALUE_INVALID' | 'USAGE'> {
   readonly problems: readonly SpecProblem[];
+  /** The file that the problems are in. */
+  readonly file: string | undefined;
 
   constructor(
     code: 'SPEC_INVALID' | 'SPEC_UNREADABLE' | 'VALUE_INVALID' | 'USAGE',
     message: string,
-    options: ErrorOptions & { problems?: readonly SpecProblem[] } = {},
+    options: ErrorOptions & { problems?: readonly SpecProblem[]; file?: string } = {},
   ) {
     super(code, message, options);
+    this.file = options.file;
     this.problems = options.problems ?? [];
   }
 }

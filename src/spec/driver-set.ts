@@ -32,8 +32,8 @@ export interface DriverSet {
 export interface TargetSelection {
   /** In the order of the file, each once; releases that are excluded are left out. */
   readonly releases: readonly ReleaseRequest[];
-  /** Repository that release versions are tags of. */
-  readonly releaseRepository: Reference;
+  /** Repository that release versions are tags of; undefined: the public one of OpenShift or, for its versions, OKD. */
+  readonly releaseRepository: Reference | undefined;
   readonly arches: readonly Arch[];
   /** Undefined: the default stream of each release. */
   readonly streams: readonly string[] | undefined;

@@ -47,8 +47,10 @@ const Targets = z
       .min(1)
       .describe('Full versions ("4.18.4"), release images by tag or digest, or "oci:DIRECTORY".'),
     releaseRepository: parsed(values.parseRepository)
-      .prefault('quay.io/openshift-release-dev/ocp-release')
-      .describe('Repository in which versions are looked up.'),
+      .optional()
+      .describe(
+        'Repository in which versions are looked up. Without it, quay.io/openshift-release-dev/ocp-release, or that of OKD.',
+      ),
     arches: z
       .array(z.enum(['x86_64', 'aarch64', 'ppc64le', 's390x', 'amd64', 'arm64']).transform(parseArch))
       .min(1)

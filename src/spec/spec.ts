@@ -29,7 +29,7 @@ export function parseSpec(text: string, file: string): DriverSet {
   }
   problems.sort((one, other) => (one.line ?? 0) - (other.line ?? 0));
   const count = problems.length === 1 ? 'it has a problem' : `it has ${problems.length} problems`;
-  throw new SpecError('SPEC_INVALID', `Cannot use ${file}: ${count}`, { problems });
+  throw new SpecError('SPEC_INVALID', `Cannot use ${file}: ${count}`, { problems, file });
 }
 
 function driverSetOf(spec: Spec, file: string): DriverSet {
@@ -44,6 +44,7 @@ function driverSetOf(spec: Spec, file: string): DriverSet {
         (release) => release.type === 'image' || !excluded.has(release.version),
       ),
       arches: [...new Set(targets.arches)],
+      releaseRepository: targets.releaseRepository,
       streams: targets.streams,
       kernels: [...new Set(targets.kernels)],
     },

@@ -35,11 +35,7 @@ describe('parseSpec()', () => {
       signer: undefined,
       rollout: { pools: ['worker'] },
     });
-    expect(set.targets.releaseRepository).toEqual({
-      transport: 'docker',
-      host: 'quay.io',
-      repository: 'openshift-release-dev/ocp-release',
-    });
+    expect(set.targets.releaseRepository).toBeUndefined();
     expect(set.drivers[0]?.build).toMatchObject({
       type: 'run',
       command: 'make -C "/usr/src/kernels/$KERNEL_RELEASE" M="$PWD" modules',
@@ -58,6 +54,11 @@ describe('parseSpec()', () => {
       'image',
       'image',
     ]);
+    expect(set.targets.releaseRepository).toEqual({
+      transport: 'docker',
+      host: 'mirror.example.com:8443',
+      repository: 'openshift/release-images',
+    });
     expect(set.drivers.map((driver) => driver.source.type)).toEqual(['git', 'directory', 'files']);
     expect(set.drivers.map((driver) => driver.build?.type)).toEqual(['run', 'containerfile', undefined]);
     expect(set.drivers[0]).toMatchObject({
