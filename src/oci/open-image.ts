@@ -24,6 +24,7 @@ export interface OpenedImage {
 /**
  * Opens an image: manifest, the right entry of an index, config. Costs one request each, and no layer.
  *
+ * @param reference What to fetch, or a manifest or index of this repository that was fetched already.
  * @param arch The architecture to choose in an index, and that the config must then have. Undefined takes an image as
  *   it is, and an index only when it holds a single image.
  * @throws {OciError} `PLATFORM_MISSING` when there is no image for `arch`, `MANIFEST_INVALID`, `CONFIG_INVALID`,
@@ -32,10 +33,10 @@ export interface OpenedImage {
  */
 export async function openImage(
   repository: Repository,
-  reference: Digest | Tag,
+  reference: Digest | Tag | RawManifest,
   arch: Arch | undefined,
 ): Promise<OpenedImage> {
-  const first = await repository.getManifest(reference);
+  const first = typeof reference === 'string' ? await repository.getManifest(reference) : reference;
   const manifest = parseManifest(first);
   if (manifest.kind === 'image') return openManifest(repository, { raw: first, manifest, arch });
 

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
 import { type Arch, goArchOf } from '../../src/oci/arch.ts';
@@ -14,6 +15,11 @@ export type Entry =
   | { readonly path: string; readonly hardlink: string }
   | { readonly path: string; readonly symlink: string }
   | { readonly path: string; readonly directory: true };
+
+/** Bytes that do not compress, the same on each run. */
+export function noise(bytes: number): Buffer {
+  return createHash('shake256', { outputLength: bytes }).update('noise').digest();
+}
 
 /** A layer as an uncompressed tar. */
 export async function tarOf(entries: readonly Entry[]): Promise<Buffer> {

@@ -1,0 +1,78 @@
+import { OciError, ResolveError } from '../errors.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import { readLayerFiles, unpackLimit } from '../oci/layer-files.ts';
+import type { OpenedImage } from '../oci/open-image.ts';
+import { formatReference, pinned } from '../oci/reference.ts';
+import { SMALL_LAYER_BYTES } from './layer-search.ts';
+import { parsePayload, type Payload } from './payload.ts';
+
+const IMAGE_REFERENCES = 'release-manifests/image-references';
+const RELEASE_METADATA = 'release-manifests/release-metadata';
+
+/** The two files stand first in the layer, in some 16 kB of gzip. */
+const PREFIX_BYTES = 256 * 1024;
+
+/**
+ * Reads what a release image says about itself. The last layer holds it when the usual tools made the release: of a
+ * large one only the first bytes are asked for. Releases that were put together by hand may hold it in any layer.
+ *
+ * @throws {ResolveError} `PAYLOAD_INVALID`; {OciError} and {RegistryError} when a layer cannot be read.
+ */
+export async function readPayload(image: OpenedImage, signal: AbortSignal): Promise<Payload> {
+  const files = new Map<string, Buffer>();
+  const { layers } = image.manifest;
+  const last = layers.at(-1);
+  if (last !== undefined && last.sizeBytes > SMALL_LAYER_BYTES)
+    await readStart(image, last, { files, signal });
+  for (const layer of layers.toReversed()) {
+    if (isComplete(files)) break;
+    await readWhole(image, layer, { files, signal });
+  }
+  const imageReferences = files.get(IMAGE_REFERENCES);
+  const releaseMetadata = files.get(RELEASE_METADATA);
+  if (imageReferences === undefined || releaseMetadata === undefined) {
+    const name = formatReference(pinned(image.repository.reference, image.manifest.digest));
+    const missing = imageReferences === undefined ? IMAGE_REFERENCES : RELEASE_METADATA;
+    throw new ResolveError('PAYLOAD_INVALID', `Cannot use ${name} as a release: it has no ${missing}`, {
+      hint: 'Name the release image, not the OS image or another image of the release.',
+    });
+  }
+  return parsePayload(imageReferences, releaseMetadata);
+}
+
+interface Reading {
+  /** What was found in higher layers; lower layers never replace it. */
+  readonly files: Map<string, Buffer>;
+  readonly signal: AbortSignal;
+}
+
+/** A start that does not unpack on its own tells nothing: the whole layer is read then, and judged. */
+async function readStart(image: OpenedImage, layer: Descriptor, { files, signal }: Reading): Promise<void> {
+  try {
+    const start = await readLayerFiles(
+      () => image.repository.readBlob(layer, { signal, firstBytes: PREFIX_BYTES }),
+      { maxBytes: unpackLimit(PREFIX_BYTES), isPrefix: true, wants: isWanted, isDone: isComplete },
+    );
+    if (isComplete(start.files)) for (const [path, bytes] of start.files) files.set(path, bytes);
+  } catch (error) {
+    if (!(error instanceof OciError)) throw error;
+  }
+}
+
+async function readWhole(image: OpenedImage, layer: Descriptor, { files, signal }: Reading): Promise<void> {
+  const isSmall = layer.sizeBytes <= SMALL_LAYER_BYTES;
+  const found = await readLayerFiles(() => image.repository.readBlob(layer, { signal }), {
+    maxBytes: unpackLimit(layer.sizeBytes),
+    wants: (path) => isWanted(path) && !files.has(path),
+    isDone: (here) => !isSmall && isComplete(new Map([...files, ...here])),
+  });
+  for (const [path, bytes] of found.files) files.set(path, bytes);
+}
+
+function isWanted(path: string): boolean {
+  return path === IMAGE_REFERENCES || path === RELEASE_METADATA;
+}
+
+function isComplete(files: ReadonlyMap<string, Buffer>): boolean {
+  return files.has(IMAGE_REFERENCES) && files.has(RELEASE_METADATA);
+}
