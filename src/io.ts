@@ -1,4 +1,5 @@
 import type { Engine } from './engine/engine.ts';
+import type { Sources } from './engine/sources.ts';
 import type { Report } from './events.ts';
 import type { Images } from './registry/repository.ts';
 
@@ -25,10 +26,12 @@ export interface Io {
   readonly files: Files;
   /** The container engine that compiles; found or chosen on first use. */
   readonly engine: () => Promise<Engine>;
+  /** Git repositories and directories that hold the sources of drivers. */
+  readonly sources: Sources;
   /** An empty directory that is removed when `use` settles, also after an error or an interrupt. */
   readonly withTemporaryDirectory: <T>(use: (directory: string) => Promise<T>) => Promise<T>;
-  /** Directory where logs of failed compiles are kept. */
-  readonly logDirectory: string;
+  /** Keeps the log of a failed compile and returns the path of its file. `name` is a plain file name. */
+  readonly keepLog: (name: string, lines: readonly string[]) => Promise<string>;
   /** Environment variables, for secrets that are given by the name of a variable. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly now: () => Date;

@@ -1,25 +1,56 @@
-import type { Report } from '../events.ts';
+import type { Arch } from '../oci/arch.ts';
 
-/** A command that runs in an image, with a source tree and an output directory, and leaves files. */
-export interface CompileRequest {
-  /** Image by digest in which to run: a driver-toolkit, as `podman` names it. */
-  readonly image: string;
-  /** Directory that is the build context. It is not changed. */
-  readonly context: string;
+/** A secret that is mounted while a build runs. Only its file name is ever handed on, never its content. */
+export interface BuildSecret {
+  /** Name by which a `RUN --mount=type=secret,id=...` asks for it. */
+  readonly id: string;
+  /** File on this machine. */
+  readonly file: string;
+}
+
+/** One Containerfile that is built. */
+export interface Build {
   /** Text of the Containerfile. */
   readonly containerfile: string;
-  /** The stage whose file system holds the results; the last one when absent. */
+  /** Directory that is the build context; an empty one when absent. It is not changed; `.git` in it is not seen. */
+  readonly context?: string;
+  /** Honours `.containerignore` or `.dockerignore` of the context, as the writer of a Containerfile expects. */
+  readonly honoursIgnoreFile?: boolean;
+  /** The stage to build; the last one when absent. */
   readonly stage?: string;
   /** Build arguments. Never secret: secrets go by file. */
   readonly args: Readonly<Record<string, string>>;
-  /** Secrets that are mounted while the build runs: id and file. */
-  readonly secrets: readonly { readonly id: string; readonly file: string }[];
-  /** Directory on this machine that receives `outputPath` of the result. */
+  readonly secrets: readonly BuildSecret[];
+}
+
+/** A small file that every build of a request can copy with `COPY --from=kmodlayer <path> ...`. */
+export interface BuildAsset {
+  /** Relative path with `/`. */
+  readonly path: string;
+  readonly text: string;
+}
+
+/** Containerfiles that are built one after the other, of which the last one leaves files. */
+export interface BuildRequest {
+  /**
+   * Built in this order. All but the last are kept, until the request is done, as images that later ones read by the
+   * name `localhost/kmodlayer/build-<position>`, counted from 0.
+   */
+  readonly builds: readonly [Build, ...Build[]];
+  readonly assets: readonly BuildAsset[];
+  readonly arch: Arch;
+  /** Existing directory on this machine that receives every file of the last build's file system. */
   readonly outputDirectory: string;
-  /** Path in the built file system to copy out, for instance `/kmodlayer/out`. */
-  readonly outputPath: string;
-  /** Called with each line that the build prints. */
+  /** Called with each line that a build prints; secrets are blotted out. Must not throw. */
   readonly onLine: (line: string) => void;
+  readonly signal: AbortSignal;
+}
+
+/** An image that is fetched before anything is built on it. */
+export interface PullRequest {
+  /** As `podman` names it: by digest, or `oci:DIR`. */
+  readonly image: string;
+  readonly arch: Arch;
   readonly signal: AbortSignal;
 }
 
@@ -29,12 +60,25 @@ export interface Engine {
   readonly name: string;
   /** Version, as the engine prints it. */
   readonly version: string;
+
   /**
-   * Builds, copies files out, and removes what it made in the engine's storage, also on failure.
+   * Fetches an image, unless the engine has it, and returns the id that a `FROM` can name. The image stays in the
+   * engine's storage, so that the next driver for the same release does not fetch it again.
    *
-   * @throws {CompileError} `COMPILE_FAILED` when the build ran and failed, `ENGINE_FAILED` when it could not run.
+   * @throws {RegistryError} `UNAUTHORIZED`, `FORBIDDEN`, `NOT_FOUND`, `UNREACHABLE`.
+   * @throws {CompileError} `ENGINE_FAILED`.
    */
-  compile(request: CompileRequest): Promise<void>;
+  pull(request: PullRequest): Promise<string>;
+
+  /**
+   * Builds, copies files out, and removes what it made: containers, images and temporary files, also after a failure
+   * or an interrupt.
+   *
+   * @throws {CompileError} `COMPILE_FAILED` when a build ran and failed, `ENGINE_FAILED` when it could not run. The
+   *   last lines of its output are in `logTail`.
+   * @throws {RegistryError} as `pull`, when an image that a Containerfile names cannot be fetched.
+   */
+  build(request: BuildRequest): Promise<void>;
 }
 
 /** How an engine is set up; hosts with odd cgroups need extra arguments. */
@@ -47,5 +91,10 @@ export interface EngineOptions {
   readonly buildArguments: readonly string[];
   /** Credentials file that the engine pulls with. */
   readonly authFile?: string;
-  readonly report: Report;
+  /** Directory with certificates of registries, as `podman pull --cert-dir` takes it. */
+  readonly certificateDirectory?: string;
+  /** Registries that are spoken to without TLS, or whose certificate is not checked. Off unless asked for. */
+  readonly isInsecure?: boolean;
+  /** A registries.conf with mirrors to use instead of the host's. */
+  readonly registriesFile?: string;
 }
