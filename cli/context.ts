@@ -1,0 +1,27 @@
+/** A place that text is written to. */
+export interface TextOutput {
+  write(text: string): void;
+  /** A person may be looking at it. */
+  readonly isTty: boolean;
+}
+
+/** Everything that a command may touch of the process it runs in. */
+export interface CliContext {
+  /** Results, and nothing else. */
+  readonly stdout: TextOutput;
+  /** Progress, warnings and errors. */
+  readonly stderr: TextOutput;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Directory that relative paths start at; absolute. */
+  readonly cwd: string;
+  /** Aborted on ^C. */
+  readonly signal: AbortSignal;
+  /** Runs when the process ends before a command could clean up by itself. Synchronous; must not throw. */
+  readonly cleanups: Set<() => void>;
+}
+
+/** Says whether colours are welcome: never in pipes and files, never with `NO_COLOR`. */
+export function hasColour(context: Pick<CliContext, 'env'>, output: TextOutput): boolean {
+  const { NO_COLOR, TERM } = context.env;
+  return output.isTty && (NO_COLOR ?? '') === '' && TERM !== 'dumb';
+}

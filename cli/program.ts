@@ -1,0 +1,50 @@
+import { Command } from 'commander';
+import { completionCommand } from './commands/completion.ts';
+import type { CliContext } from './context.ts';
+import { VERSION } from './version.ts';
+
+/** The whole command line as a tree of commands. Each loads what it does only when it runs. */
+export function makeProgram(context: CliContext): Command {
+  const program = new Command('kmodlayer')
+    .description(
+      'Turns a kernel driver and a list of OpenShift releases into signed, digest-pinned node images and the manifests that roll them out.',
+    )
+    .version(VERSION, '--version', 'print the version')
+    .helpOption('-h, --help', 'print help')
+    .helpCommand('help [command]', 'print help of a command')
+    .addHelpText('after', `\nExit codes:\n${EXIT_CODE_HELP}`);
+  program.addCommand(completionCommand(context));
+  for (const command of withSubcommands(program)) prepare(command, context);
+  return program;
+}
+
+const EXIT_CODE_HELP = `  0 done, 1 the thing checked is not so, 2 usage or spec, 3 not authorised, 4 cannot resolve, 5 compile failed,
+  6 a module would not load, 7 signing, 8 registry or network, 9 some targets failed, 70 a bug`;
+
+/** What every command shares: texts go to the context, errors become exceptions. */
+function prepare(command: Command, context: CliContext): void {
+  command
+    .exitOverride()
+    .configureHelp({ helpWidth: 100, sortSubcommands: false })
+    .showHelpAfterError(`hint: Run "${nameOf(command)} --help".`)
+    .configureOutput({
+      writeOut: (text) => {
+        context.stdout.write(text);
+      },
+      writeErr: (text) => {
+        context.stderr.write(text);
+      },
+      getOutHelpWidth: () => 100,
+      getErrHelpWidth: () => 100,
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+    });
+}
+
+function nameOf(command: Command): string {
+  return command.parent === null ? command.name() : `${nameOf(command.parent)} ${command.name()}`;
+}
+
+function withSubcommands(command: Command): readonly Command[] {
+  return [command, ...command.commands.flatMap(withSubcommands)];
+}

@@ -1,0 +1,82 @@
+import { CompileError, KmodError, PartialFailure, SpecError, type SpecProblem } from '../../src/errors.ts';
+import type { Style } from './style.ts';
+
+/** How an error is shown. */
+export interface ErrorTextOptions {
+  readonly style: Style;
+  /** Shows causes and stacks. */
+  readonly isVerbose: boolean;
+}
+
+/** What a person reads when a command fails; ends with a newline. */
+export function formatError(error: unknown, options: ErrorTextOptions): string {
+  return `${errorLines(error, options).join('\n')}\n`;
+}
+
+function errorLines(error: unknown, options: ErrorTextOptions): readonly string[] {
+  const { style, isVerbose } = options;
+  if (!(error instanceof KmodError)) return bugLines(error, options);
+  const lines: string[] = [];
+  if (error instanceof CompileError) {
+    // What the compiler said comes first: it is what most people look for.
+    lines.push(...error.logTail.map((line) => style.faint(`  | ${plain(line)}`)));
+  }
+  lines.push(`${style.error('error:')} ${plain(error.message)}`);
+  if (error instanceof SpecError) lines.push(...problemLines(error));
+  if (error instanceof PartialFailure) {
+    for (const failure of error.failures) {
+      lines.push(...errorLines(failure, options).map((line) => `  ${line}`));
+    }
+  }
+  if (error instanceof CompileError && error.logFile !== undefined) {
+    lines.push(`log: ${plain(error.logFile)}`);
+  }
+  if (error.hint !== undefined) lines.push(`${style.strong('hint:')} ${plain(error.hint)}`);
+  if (isVerbose) lines.push(...causeLines(error, style));
+  return lines;
+}
+
+function problemLines(error: SpecError): readonly string[] {
+  return error.problems.flatMap((problem) => {
+    const place = placeOf(problem, error.file);
+    const lines = [`  ${place === '' ? '' : `${place}: `}${plain(problem.message)}`];
+    if (problem.hint !== undefined) lines.push(`    hint: ${plain(problem.hint)}`);
+    return lines;
+  });
+}
+
+function placeOf({ path, line }: SpecProblem, file: string | undefined): string {
+  const where = [...(file === undefined ? [] : [file]), ...(line === undefined ? [] : [String(line)])].join(
+    ':',
+  );
+  return [where, path].filter((part) => part !== '').join(': ');
+}
+
+function bugLines(error: unknown, { style, isVerbose }: ErrorTextOptions): readonly string[] {
+  const message = error instanceof Error ? error.message : String(error);
+  const lines = [
+    `${style.error('error:')} ${plain(message)}`,
+    `${style.strong('hint:')} This is a bug in kmodlayer. Please report it with ${
+      isVerbose ? 'the lines below.' : 'what the same command prints with --verbose.'
+    }`,
+  ];
+  if (isVerbose && error instanceof Error) lines.push(...causeLines(error, style));
+  return lines;
+}
+
+/** Stack of an error, and of what caused it, and so on. */
+function causeLines(error: Error, style: Style): readonly string[] {
+  const lines: string[] = [];
+  const seen = new Set<unknown>();
+  for (let cause: unknown = error; cause instanceof Error && !seen.has(cause); cause = cause.cause) {
+    seen.add(cause);
+    const stack = (cause.stack ?? cause.message).split('\n').map((line) => style.faint(plain(line)));
+    lines.push(...(cause === error ? stack : ['caused by:', ...stack]));
+  }
+  return lines;
+}
+
+/** Text from outside must not steer the terminal. */
+export function plain(text: string): string {
+  return text.replaceAll(/[\0-\x08\x0b-\x1f\x7f-\x9f]/g, '\u{fffd}');
+}

@@ -1,0 +1,82 @@
+import type { BuildEvent, Report } from '../../src/events.ts';
+import { hasColour, type CliContext } from '../context.ts';
+import { plain } from './error-text.ts';
+import { formatDuration, formatSize } from './sizes.ts';
+import { makeStyle } from './style.ts';
+
+/** How much is said while a command runs. */
+export interface ReportFlags {
+  readonly quiet?: boolean;
+  readonly verbose?: boolean;
+}
+
+/** A transfer is mentioned again when it has come this much further: a log needs no line per block. */
+const PROGRESS_STEP = 0.1;
+
+/** Writes events as lines on stderr: warnings always, stages unless `quiet`, everything with `verbose`. */
+export function makeReport(context: CliContext, { quiet = false, verbose = false }: ReportFlags): Report {
+  const style = makeStyle(hasColour(context, context.stderr));
+  const shownProgress = new Map<string, number>();
+  const say = (line: string): void => {
+    context.stderr.write(`${line}\n`);
+  };
+
+  const isProgressWorth = (event: Extract<BuildEvent, { type: 'transfer-progress' }>): boolean => {
+    const part = event.sizeBytes === 0 ? 1 : event.doneBytes / event.sizeBytes;
+    const isDone = event.doneBytes >= event.sizeBytes;
+    if (!isDone && part < (shownProgress.get(event.what) ?? 0) + PROGRESS_STEP) return false;
+    if (isDone) shownProgress.delete(event.what);
+    else shownProgress.set(event.what, part);
+    return true;
+  };
+
+  return (event) => {
+    if (event.type === 'warning') {
+      say(`${style.warning('warning:')} ${plain(event.message)}`);
+      if (event.hint !== undefined) say(`${style.strong('hint:')} ${plain(event.hint)}`);
+      return;
+    }
+    if (quiet) return;
+    switch (event.type) {
+      case 'stage-started':
+        if (verbose) say(style.faint(stageLine(event, 'started')));
+        return;
+      case 'stage-finished':
+        say(stageLine(event, formatDuration(event.ms)));
+        return;
+      case 'request-retried':
+        say(
+          `${plain(event.url)}: ${plain(event.why)}; try ${event.attempt + 1} in ${formatDuration(event.delayMs)}`,
+        );
+        return;
+      case 'transfer-planned':
+        say(
+          `${plain(event.what)}: ${event.blobs} ${event.blobs === 1 ? 'blob' : 'blobs'}, ${formatSize(event.sizeBytes)}`,
+        );
+        return;
+      case 'transfer-progress':
+        if (isProgressWorth(event)) {
+          say(
+            style.faint(
+              `${plain(event.what)}: ${formatSize(event.doneBytes)} of ${formatSize(event.sizeBytes)}`,
+            ),
+          );
+        }
+        return;
+      case 'compile-output':
+        if (verbose) say(style.faint(`${plain(event.target)} | ${plain(event.line)}`));
+        return;
+      case 'detail':
+        if (verbose) say(style.faint(plain(event.message)));
+        return;
+    }
+  };
+}
+
+function stageLine(
+  { target, stage, detail }: { readonly target: string; readonly stage: string; readonly detail?: string },
+  end: string,
+): string {
+  const what = detail === undefined ? '' : `: ${plain(detail)}`;
+  return `${plain(target)}: ${stage}${what} (${end})`;
+}

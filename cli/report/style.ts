@@ -1,0 +1,23 @@
+import { styleText } from 'node:util';
+
+/** Marks up text for a terminal, or leaves it as it is. */
+export interface Style {
+  readonly error: (text: string) => string;
+  readonly warning: (text: string) => string;
+  readonly faint: (text: string) => string;
+  readonly strong: (text: string) => string;
+}
+
+/** @param isColoured Without it, every function returns its text unchanged. */
+export function makeStyle(isColoured: boolean): Style {
+  if (!isColoured) {
+    const same = (text: string): string => text;
+    return { error: same, warning: same, faint: same, strong: same };
+  }
+  return {
+    error: (text) => styleText(['bold', 'red'], text),
+    warning: (text) => styleText(['bold', 'yellow'], text),
+    faint: (text) => styleText('dim', text),
+    strong: (text) => styleText('bold', text),
+  };
+}
