@@ -152,6 +152,7 @@ export class SignError extends KmodError<
   | 'CERTIFICATE_INVALID'
   | 'KEY_MISMATCH'
   | 'HASH_UNSUPPORTED'
+  | 'MODULE_INVALID'
   | 'SIGNATURE_INVALID'
 > {}
 
