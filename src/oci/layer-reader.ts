@@ -45,12 +45,18 @@ export async function walkLayer(chunks: AsyncIterable<Uint8Array>, options: Walk
   const state: WalkState = {
     failure: undefined,
     isStopped: false,
+    isEnding: false,
     isEntryOpen: false,
     bytesSinceEntry: 0,
     wake: undefined,
   };
 
-  tar.on('error', (error) => (state.failure ??= error));
+  const fail = (error: Error): void => {
+    // The start of a layer may well end in the middle of a file: that is no mistake, and the file is not handed out.
+    if (!state.isEnding || options.isPrefix !== true) state.failure ??= error;
+  };
+
+  tar.on('error', fail);
   for (const event of ['drain', 'finish', 'close'] as const) {
     tar.on(event, () => {
       state.wake?.();
@@ -84,6 +90,7 @@ export async function walkLayer(chunks: AsyncIterable<Uint8Array>, options: Walk
       state.failure ??= error instanceof Error ? error : new Error(String(error));
     }
     content.on('end', onEnd);
+    content.on('error', fail);
     if (onEnd === finish) content.resume();
   });
 
@@ -93,14 +100,17 @@ export async function walkLayer(chunks: AsyncIterable<Uint8Array>, options: Walk
     throwIf(state.failure);
     if (state.isStopped) return;
   }
+  state.isEnding = true;
   tar.end(null);
-  if (options.isPrefix !== true && state.failure === undefined) await woken(state);
+  if (state.failure === undefined) await woken(state);
   throwIf(state.failure);
 }
 
 interface WalkState {
   failure: Error | undefined;
   isStopped: boolean;
+  /** All input was written. */
+  isEnding: boolean;
   isEntryOpen: boolean;
   bytesSinceEntry: number;
   wake: (() => void) | undefined;
