@@ -128,7 +128,7 @@ function suffixOf(name: string): string {
 /** Before streams were annotated there was one for each release; its name tells the family, its version the major. */
 function streamByName(osImage: Component): string {
   if (osImage.name.startsWith('fedora')) return 'fedora';
-  const family = osImage.name.startsWith('rhel') ? 'rhel' : 'centos';
+  const family = /^(?:centos-)?stream/.test(osImage.name) ? 'centos' : 'rhel';
   const suffix = suffixOf(osImage.name);
   const rhelVersion = findMachineOs(annotatedMachineOs(osImage) ?? '')?.rhelVersion;
   return `${family}${suffix || `-${rhelVersion?.split('.')[0] ?? '9'}`}`;
