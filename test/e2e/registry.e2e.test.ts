@@ -1,0 +1,155 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parseReference } from '../../src/oci/reference.ts';
+import { parseTag } from '../../src/oci/tag.ts';
+import { makeImages } from '../../src/registry/images.ts';
+import type { Images } from '../../src/registry/repository.ts';
+import { descriptorOf, registryContract, writeImage } from '../contract/registry.ts';
+import { type DebianRegistry, startDebianRegistry } from '../support/debian-registry.ts';
+
+const ALL = { canMount: true, checksBlobs: true, isSharedAtOnce: true };
+const env = { HOME: '/nonexistent', PATH: process.env['PATH'] };
+
+registryContract(
+  'docker-registry over plain HTTP',
+  async () => {
+    const registry = await startDebianRegistry({ isSecured: false });
+    return {
+      images: makeImages({ env, insecureRegistries: [registry.host] }),
+      referenceOf: (name) => parseReference(`${registry.host}/${name}`),
+      close: registry.close,
+    };
+  },
+  ALL,
+);
+
+registryContract(
+  'docker-registry over plain HTTP, in chunks',
+  async () => {
+    const registry = await startDebianRegistry({ isSecured: false });
+    return {
+      images: makeImages({ env, insecureRegistries: [registry.host], chunkBytes: 1024 ** 2 }),
+      referenceOf: (name) => parseReference(`${registry.host}/${name}`),
+      close: registry.close,
+    };
+  },
+  ALL,
+);
+
+registryContract(
+  'docker-registry with TLS and a password',
+  async () => {
+    const registry = await startDebianRegistry({ isSecured: true });
+    return {
+      images: securedImages(registry),
+      referenceOf: (name) => parseReference(`${registry.host}/${name}`),
+      close: registry.close,
+    };
+  },
+  ALL,
+);
+
+function securedImages({ authFile, caFile }: DebianRegistry): Images {
+  return makeImages({ env, authFile, caFiles: caFile === undefined ? [] : [caFile] });
+}
+
+describe('skopeo and docker-registry with TLS', () => {
+  let registry: DebianRegistry;
+  let directory: string;
+  let images: Images;
+  beforeAll(async () => {
+    registry = await startDebianRegistry({ isSecured: true });
+    directory = await mkdtemp(join(tmpdir(), 'skopeo-'));
+    images = securedImages(registry);
+  });
+  afterAll(async () => {
+    await registry.close();
+    await rm(directory, { recursive: true });
+  });
+
+  it('reads from a registry what we wrote there', async () => {
+    const repository = await images.open(parseReference(`${registry.host}/ours/image`), 'write');
+    const manifest = await writeImage(repository, 'from us');
+    await repository.writeManifest(manifest, parseTag('v1'));
+
+    const seen = skopeo(
+      'inspect',
+      '--tls-verify=false',
+      '--authfile',
+      registry.authFile ?? '',
+      `docker://${registry.host}/ours/image:v1`,
+    );
+
+    expect(JSON.parse(seen)).toMatchObject({ Digest: manifest.digest, Architecture: 'amd64' });
+  });
+
+  it('reads from a layout what we wrote there, and writes one that we read', async () => {
+    const ours = join(directory, 'ours');
+    const theirs = join(directory, 'theirs');
+    const repository = await images.open(parseReference(`oci:${ours}`), 'write');
+    const manifest = await writeImage(repository, 'a layout');
+    await repository.writeManifest(manifest, parseTag('v1'));
+
+    skopeo('copy', '--preserve-digests', `oci:${ours}:v1`, `oci:${theirs}:v2`);
+    const read = await (
+      await images.open(parseReference(`oci:${theirs}`), 'read')
+    ).getManifest(parseTag('v2'));
+
+    expect(read.digest).toBe(manifest.digest);
+  });
+
+  it('says that a certificate is not trusted, and how to trust it', async () => {
+    const strict = makeImages({ env, authFile: registry.authFile });
+    const repository = await strict.open(parseReference(`${registry.host}/ours/image`), 'read');
+
+    const reading = repository.getManifest(parseTag('v1'));
+
+    await expect(reading).rejects.toMatchObject({
+      code: 'UNREACHABLE',
+      message: expect.stringContaining('certificate') as unknown,
+      hint: expect.stringContaining('--ca-file') as unknown,
+    });
+  });
+
+  it('is reached without its CA when the user says so', async () => {
+    const trusting = makeImages({ env, authFile: registry.authFile, insecureRegistries: [registry.host] });
+    const repository = await trusting.open(parseReference(`${registry.host}/ours/other`), 'write');
+
+    const manifest = await writeImage(repository, 'insecure');
+    await repository.writeManifest(manifest, parseTag('v1'));
+
+    expect((await repository.getManifest(parseTag('v1'))).digest).toBe(manifest.digest);
+  });
+
+  it('names the registry when there is no credential', async () => {
+    const anonymous = makeImages({ env, caFiles: [registry.caFile ?? ''] });
+    const repository = await anonymous.open(parseReference(`${registry.host}/ours/image`), 'read');
+
+    const reading = repository.getManifest(parseTag('v1'));
+
+    await expect(reading).rejects.toMatchObject({
+      code: 'UNAUTHORIZED',
+      hint: expect.stringContaining(`podman login ${registry.host}`) as unknown,
+    });
+  });
+
+  it('mounts 46 blobs, eight at a time', async () => {
+    const source = await images.open(parseReference(`${registry.host}/ours/base`), 'write');
+    const target = await images.open(parseReference(`${registry.host}/ours/derived`), 'write');
+    const contents = Array.from({ length: 46 }, (_, at) => Buffer.from(`layer ${at}`));
+    for (const content of contents) await source.writeBlob(descriptorOf(content), () => [content]);
+
+    const mounted = await Promise.all(
+      contents.map((content) => target.mountBlob(descriptorOf(content), source)),
+    );
+
+    expect(mounted.every(Boolean)).toBe(true);
+  });
+});
+
+function skopeo(...args: string[]): string {
+  return execFileSync('skopeo', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+}
