@@ -1,4 +1,5 @@
 import type { Arch } from '../oci/arch.ts';
+import type { Reference } from '../oci/reference.ts';
 
 /** A secret that is mounted while a build runs. Only its file name is ever handed on, never its content. */
 export interface BuildSecret {
@@ -39,7 +40,7 @@ export interface BuildRequest {
   readonly builds: readonly [Build, ...Build[]];
   readonly assets: readonly BuildAsset[];
   readonly arch: Arch;
-  /** Existing directory on this machine that receives every file of the last build's file system. */
+  /** Directory on this machine that receives every regular file of the last build's file system; made when missing. */
   readonly outputDirectory: string;
   /** Called with each line that a build prints; secrets are blotted out. Must not throw. */
   readonly onLine: (line: string) => void;
@@ -48,8 +49,8 @@ export interface BuildRequest {
 
 /** An image that is fetched before anything is built on it. */
 export interface PullRequest {
-  /** As `podman` names it: by digest, or `oci:DIR`. */
-  readonly image: string;
+  /** By digest, in a registry or in a layout. */
+  readonly image: Reference;
   readonly arch: Arch;
   readonly signal: AbortSignal;
 }

@@ -1,5 +1,5 @@
 import { CompileError, RegistryError } from '../errors.ts';
-import { withoutCredentials } from './redact.ts';
+import { withoutCredentials } from '../without-credentials.ts';
 
 /** Lines of a failed build that an error carries; the whole output went to whoever listened. */
 const TAIL_LINES = 40;

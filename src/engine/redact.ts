@@ -11,8 +11,3 @@ export function makeRedact(secrets: readonly string[]): (line: string) => string
     .sort((a, b) => b.length - a.length);
   return (line) => parts.reduce((text, part) => text.replaceAll(part, '***'), line);
 }
-
-/** A URL or command line without user names and passwords. */
-export function withoutCredentials(text: string): string {
-  return text.replace(/([a-z][a-z0-9+.-]*:\/\/)[^/\s@]*@/gi, '$1***@');
-}

@@ -1,0 +1,4 @@
+/** Text whose URLs have lost their user names and passwords: what may be shown, logged or recorded. */
+export function withoutCredentials(text: string): string {
+  return text.replace(/([a-z][a-z0-9+.-]*:\/\/)[^/\s@]*@/gi, '$1***@');
+}
