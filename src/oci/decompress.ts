@@ -1,9 +1,8 @@
-import { Readable } from 'node:stream';
 import * as zlib from 'node:zlib';
 import { OciError } from '../errors.ts';
 
 /** Output of a decompressor in pieces of this size: large pieces cost fewer turns of the event loop. */
-const CHUNK_BYTES = 1024 ** 2;
+const CHUNK_BYTES = 256 * 1024;
 
 export interface DecompressOptions {
   /** Most bytes that may come out; more is `LIMIT_EXCEEDED`. */
@@ -16,108 +15,143 @@ export interface DecompressOptions {
  * The tar bytes of a layer, whatever it is compressed with: gzip, zstd (where this Node has it) or nothing, told by
  * the first bytes and not by the media type, which is known to lie.
  *
+ * The input is read to its end, also past the compressed data, since that is where its digest is checked; a caller that
+ * stops early closes it.
+ *
  * @throws {OciError} `LAYER_INVALID` for bytes that do not decompress, `LIMIT_EXCEEDED` for bombs.
  */
 export async function* decompressLayer(
   chunks: AsyncIterable<Uint8Array>,
   { maxBytes, isPrefix = false }: DecompressOptions,
 ): AsyncGenerator<Buffer> {
-  const iterator = chunks[Symbol.asyncIterator]();
-  const head: Uint8Array[] = [];
-  let headBytes = 0;
+  const input = chunks[Symbol.asyncIterator]();
   try {
-    while (headBytes < 4) {
-      const next = await iterator.next();
-      if (next.done === true) break;
-      head.push(next.value);
-      headBytes += next.value.length;
-    }
-    const input = rejoin(head, iterator);
+    const head = await readHead(input);
+    const decoder = findDecoder(head, isPrefix);
     let bytes = 0;
-    for await (const chunk of inflate(Buffer.concat(head), input, isPrefix)) {
+    for await (const chunk of decoder === undefined ? rejoin(head, input) : decode(head, input, decoder)) {
       bytes += chunk.length;
       if (bytes > maxBytes) {
         throw new OciError(
           'LIMIT_EXCEEDED',
           `Cannot read a layer that unpacks to more than ${maxBytes} bytes`,
-          {
-            hint: 'The layer is damaged or hostile: real layers do not compress this well.',
-          },
+          { hint: 'The layer is damaged or hostile: real layers do not compress this well.' },
         );
       }
       yield chunk;
     }
   } finally {
-    await iterator.return?.();
+    await input.return?.();
   }
 }
 
-async function* inflate(
-  head: Buffer,
-  input: AsyncIterable<Uint8Array>,
-  isPrefix: boolean,
-): AsyncGenerator<Buffer> {
-  const decoder = decoderFor(head, isPrefix);
-  if (decoder === undefined) {
-    for await (const chunk of input) yield Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
-    return;
+/** Enough to tell how a layer is compressed, if it has as much. */
+async function readHead(input: AsyncIterator<Uint8Array>): Promise<Buffer> {
+  const parts: Uint8Array[] = [];
+  let bytes = 0;
+  while (bytes < 4) {
+    const next = await input.next();
+    if (next.done === true) break;
+    parts.push(next.value);
+    bytes += next.value.length;
   }
-  const source = Readable.from(input, { objectMode: false, highWaterMark: CHUNK_BYTES });
-  let inputError: Error | undefined;
-  source.on('error', (error) => {
-    inputError = error;
-    decoder.destroy(error);
-  });
-  source.pipe(decoder);
-  try {
-    for await (const chunk of decoder) yield chunk as Buffer;
-  } catch (error) {
-    if (inputError !== undefined) throw inputError;
-    throw new OciError(
-      'LAYER_INVALID',
-      `Cannot decompress a layer: ${error instanceof Error ? error.message : String(error)}`,
-      {
-        cause: error,
-      },
-    );
-  } finally {
-    source.destroy();
-    decoder.destroy();
+  return Buffer.concat(parts);
+}
+
+async function* rejoin(head: Buffer, input: AsyncIterator<Uint8Array>): AsyncGenerator<Buffer> {
+  yield head;
+  for (;;) {
+    const next = await input.next();
+    if (next.done === true) return;
+    yield Buffer.from(next.value.buffer, next.value.byteOffset, next.value.byteLength);
   }
 }
 
-function decoderFor(head: Buffer, isPrefix: boolean): zlib.Gunzip | undefined {
+function findDecoder(head: Buffer, isPrefix: boolean): zlib.Gunzip | undefined {
   if (head[0] === 0x1f && head[1] === 0x8b) {
     return zlib.createGunzip({
       chunkSize: CHUNK_BYTES,
       ...(isPrefix ? { finishFlush: zlib.constants.Z_SYNC_FLUSH } : {}),
     });
   }
-  if (head.length >= 4 && head.readUInt32LE(0) === 0xfd2fb528) return zstdDecoder();
-  return undefined;
+  return head.length >= 4 && head.readUInt32LE(0) === 0xfd2fb528 ? makeZstdDecoder(isPrefix) : undefined;
 }
 
-function zstdDecoder(): zlib.Gunzip {
+function makeZstdDecoder(isPrefix: boolean): zlib.Gunzip {
   // Node 22.15 brought zstd; the types of the oldest Node that we support do not know it.
-  const { createZstdDecompress } = zlib as {
-    createZstdDecompress?: (options: { chunkSize: number }) => zlib.Gunzip;
+  const { createZstdDecompress, constants } = zlib as unknown as {
+    createZstdDecompress?: (options: object) => zlib.Gunzip;
+    constants: { ZSTD_e_flush?: number };
   };
-  if (createZstdDecompress === undefined) {
-    throw new OciError('LAYER_INVALID', 'Cannot read a zstd layer with this version of Node', {
-      hint: 'Use Node 22.15 or newer.',
+  const options = {
+    chunkSize: CHUNK_BYTES,
+    ...(isPrefix ? { finishFlush: constants.ZSTD_e_flush } : {}),
+  };
+  return createZstdDecompress?.(options) ?? refuseZstd();
+}
+
+function refuseZstd(): never {
+  throw new OciError('LAYER_INVALID', 'Cannot read a zstd layer with this version of Node', {
+    hint: 'Use Node 22.15 or newer.',
+  });
+}
+
+/** Runs the input through a decoder; reading, decoding and whatever the caller does overlap. */
+async function* decode(
+  head: Buffer,
+  input: AsyncIterator<Uint8Array>,
+  decoder: zlib.Gunzip,
+): AsyncGenerator<Buffer> {
+  const state: Feeding = { isStopped: false, inputError: undefined, wake: () => undefined };
+  for (const event of ['drain', 'end', 'close'] as const) {
+    decoder.on(event, () => {
+      state.wake();
     });
   }
-  return createZstdDecompress({ chunkSize: CHUNK_BYTES });
+  const feeding = feed(rejoin(head, input), decoder, state);
+  try {
+    for await (const chunk of decoder) yield chunk as Buffer;
+  } catch (error) {
+    if (state.inputError !== undefined) throw state.inputError;
+    throw new OciError('LAYER_INVALID', `Cannot decompress a layer: ${(error as Error).message}`, {
+      cause: error,
+    });
+  } finally {
+    state.isStopped ||= !decoder.readableEnded;
+    decoder.destroy();
+    await feeding;
+  }
+  if (state.inputError !== undefined) throw state.inputError;
 }
 
-async function* rejoin(
-  head: readonly Uint8Array[],
-  rest: AsyncIterator<Uint8Array>,
-): AsyncGenerator<Uint8Array> {
-  yield* head;
-  for (;;) {
-    const next = await rest.next();
-    if (next.done === true) return;
-    yield next.value;
+interface Feeding {
+  /** True when nobody wants the output any more. */
+  isStopped: boolean;
+  inputError: Error | undefined;
+  /** Called when the decoder takes more, has ended or was destroyed. */
+  wake: () => void;
+}
+
+/** Writes all input to the decoder, and reads on when the decoder ends before it. Never rejects. */
+async function feed(input: AsyncGenerator<Uint8Array>, decoder: zlib.Gunzip, state: Feeding): Promise<void> {
+  try {
+    for await (const chunk of input) {
+      if (state.isStopped) return;
+      // What follows the compressed data is not for the decoder, and writing to one that has ended never calls back.
+      if (decoder.readableEnded || decoder.destroyed) continue;
+      if (!decoder.write(chunk)) await roomIn(decoder, state);
+    }
+    decoder.end();
+  } catch (error) {
+    state.inputError = error instanceof Error ? error : new Error(String(error));
+    decoder.destroy(state.inputError);
+  }
+}
+
+async function roomIn(decoder: zlib.Gunzip, state: Feeding): Promise<void> {
+  while (decoder.writableNeedDrain && !decoder.readableEnded && !decoder.destroyed) {
+    await new Promise<void>((resolve) => {
+      state.wake = resolve;
+    });
   }
 }

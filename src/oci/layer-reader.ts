@@ -20,128 +20,133 @@ export interface WalkOptions {
   /** Says, for a regular file, whether `onContent` gets its bytes. */
   readonly wants: (entry: LayerEntry) => boolean;
   readonly onEntry?: (entry: LayerEntry) => void;
+  /** Gets the bytes of a wanted file: a view of a larger buffer at times, so copy what is kept for long. */
   readonly onContent: (entry: LayerEntry, bytes: Buffer) => void;
-  /** Asked after each entry: true ends the walk without reading the rest. */
+  /** Asked after each entry: true ends the walk without reading the rest, whose digest then stays unchecked. */
   readonly isDone?: () => boolean;
 }
 
 /** Largest file whose content is held in memory: 64 MiB. */
 export const MAX_FILE_BYTES = 64 * 1024 ** 2;
 
-/**
- * Most tar bytes between two entries. Only the headers of one entry stand there; without this limit a long-name
- * record of some gigabytes would be collected in memory before anyone could refuse it.
- */
-const MAX_HEADER_BYTES = 4 * 1024 ** 2;
+/** Longest path that a node could create, and so the longest that is kept in memory. */
+const MAX_PATH_LENGTH = 4096;
 
 /**
  * Walks a layer once, as it streams, and hands out entries and the files that are wanted. Memory does not grow with
  * the layer.
  *
  * @throws {OciError} `LAYER_INVALID` for a broken tar, a path with `..` or a wanted file over 64 MiB, `LIMIT_EXCEEDED`.
+ *   What a callback throws ends the walk and is thrown as it is.
  */
 export async function walkLayer(chunks: AsyncIterable<Uint8Array>, options: WalkOptions): Promise<void> {
-  const tar = extract();
-  const state: WalkState = {
-    failure: undefined,
-    isStopped: false,
-    isEnding: false,
-    isEntryOpen: false,
-    bytesSinceEntry: 0,
-    wake: undefined,
-  };
-
-  const fail = (error: Error): void => {
-    // The start of a layer may well end in the middle of a file: that is no mistake, and the file is not handed out.
-    if (!state.isEnding || options.isPrefix !== true) state.failure ??= error;
-  };
-
-  tar.on('error', fail);
-  for (const event of ['drain', 'finish', 'close'] as const) {
-    tar.on(event, () => {
-      state.wake?.();
-    });
+  const parser = openParser(options);
+  try {
+    for await (const chunk of decompressLayer(chunks, options)) {
+      if (chunk.length > 0) await parser.write(chunk);
+      if (parser.isDone()) return;
+    }
+    if (options.isPrefix !== true) await parser.end();
+  } finally {
+    parser.close();
   }
-  tar.on('entry', (header, content, next) => {
-    state.isEntryOpen = true;
-    state.bytesSinceEntry = 0;
-    const finish = (): void => {
-      state.isEntryOpen = false;
-      state.isStopped ||= options.isDone?.() === true;
-      next(null);
-    };
-    const parts: Buffer[] = [];
-    let onEnd = finish;
+}
+
+interface Parser {
+  /** Settles when every complete entry of the chunk was handed out, or the walk is done. */
+  write(chunk: Buffer): Promise<void>;
+  /** Rejects when the tar ended in the middle of an entry. */
+  end(): Promise<void>;
+  /** Throws what went wrong since the last write. */
+  isDone(): boolean;
+  close(): void;
+}
+
+function openParser(options: WalkOptions): Parser {
+  // With this mark each write is followed by exactly one `drain`, also a small one that was taken at once.
+  const tar = extract({ highWaterMark: 1 });
+  let failure: Error | undefined;
+  let isDone = false;
+  let settle = (): void => undefined;
+
+  const until = (start: () => void): Promise<void> =>
+    new Promise((resolve, reject) => {
+      settle = () => {
+        if (failure === undefined) resolve();
+        else reject(failure);
+      };
+      start();
+    });
+  const fail = (error: unknown): void => {
+    failure ??= error instanceof Error ? error : new Error(String(error));
+    settle();
+  };
+  /** Runs a callback: after one that throws, and once the walk is done, the parser is not asked for more. */
+  const guarded = (run: () => void): void => {
     try {
+      run();
+    } catch (error) {
+      fail(error);
+    }
+  };
+
+  tar.on('drain', () => {
+    settle();
+  });
+  tar.on('finish', () => {
+    settle();
+  });
+  tar.on('error', (error) => {
+    fail(new OciError('LAYER_INVALID', `Cannot read a layer: ${error.message}`, { cause: error }));
+  });
+  tar.on('entry', (header, content, next) => {
+    // The content of a file that is cut off fails too; what is wrong was said by then.
+    content.on('error', () => undefined);
+    const finish = (): void => {
+      guarded(() => {
+        isDone = options.isDone?.() === true;
+        if (isDone) settle();
+        else next(null);
+      });
+    };
+    guarded(() => {
       const entry = toEntry(header);
       options.onEntry?.(entry);
-      if (entry.type === 'file' && options.wants(entry)) {
-        if (entry.sizeBytes > MAX_FILE_BYTES) throw invalid(`${entry.path} has ${entry.sizeBytes} bytes`);
-        content.on('data', (part) => parts.push(part as Buffer));
-        onEnd = () => {
-          options.onContent(
-            entry,
-            parts.length === 1 && parts[0] !== undefined ? parts[0] : Buffer.concat(parts),
-          );
-          finish();
-        };
+      const isWanted = entry.type === 'file' && options.wants(entry);
+      if (isWanted && entry.sizeBytes > MAX_FILE_BYTES) {
+        throw invalid(`${quoted(entry.path)} has ${entry.sizeBytes} bytes`);
       }
-    } catch (error) {
-      state.failure ??= error instanceof Error ? error : new Error(String(error));
-    }
-    content.on('end', onEnd);
-    content.on('error', fail);
-    if (onEnd === finish) content.resume();
+      if (header.size === 0 || header.type === 'directory') {
+        // No bytes follow. Not asking the stream of content for them is what makes layers of many links fast.
+        if (isWanted) options.onContent(entry, Buffer.alloc(0));
+        queueMicrotask(finish);
+        return;
+      }
+      const parts: Buffer[] = [];
+      if (isWanted) content.on('data', (part) => parts.push(part as Buffer));
+      else content.resume();
+      content.on('end', () => {
+        guarded(() => {
+          const [only] = parts;
+          if (isWanted)
+            options.onContent(entry, only !== undefined && parts.length === 1 ? only : Buffer.concat(parts));
+          finish();
+        });
+      });
+    });
   });
 
-  for await (const chunk of decompressLayer(chunks, options)) {
-    noteBytes(state, chunk.length);
-    if (!tar.write(chunk) && state.failure === undefined) await woken(state);
-    throwIf(state.failure);
-    if (state.isStopped) return;
-  }
-  state.isEnding = true;
-  tar.end(null);
-  if (state.failure === undefined) await woken(state);
-  throwIf(state.failure);
-}
-
-interface WalkState {
-  failure: Error | undefined;
-  isStopped: boolean;
-  /** All input was written. */
-  isEnding: boolean;
-  isEntryOpen: boolean;
-  bytesSinceEntry: number;
-  wake: (() => void) | undefined;
-}
-
-/** Waits until the parser can take more, has finished, or was closed by an error. */
-function woken(state: WalkState): Promise<void> {
-  return new Promise((resolve) => {
-    state.wake = resolve;
-  });
-}
-
-function noteBytes(state: WalkState, bytes: number): void {
-  if (state.isEntryOpen) return;
-  if (state.bytesSinceEntry > MAX_HEADER_BYTES) {
-    state.failure ??= new OciError(
-      'LIMIT_EXCEEDED',
-      'Cannot read a layer with tar headers of several megabytes',
-    );
-  }
-  state.bytesSinceEntry += bytes;
-}
-
-function throwIf(failure: Error | undefined): void {
-  if (failure === undefined) return;
-  if (failure instanceof OciError) throw failure;
-  throw new OciError('LAYER_INVALID', `Cannot read a layer: ${failure.message}`, { cause: failure });
-}
-
-function invalid(why: string): OciError {
-  return new OciError('LAYER_INVALID', `Cannot read a layer: ${why}`);
+  return {
+    write: (chunk) => until(() => tar.write(chunk)),
+    end: () => until(() => tar.end(null)),
+    isDone: () => {
+      if (failure !== undefined) throw failure;
+      return isDone;
+    },
+    close: () => {
+      tar.destroy();
+    },
+  };
 }
 
 const TYPES: Readonly<Record<string, LayerEntry['type']>> = {
@@ -154,18 +159,32 @@ const TYPES: Readonly<Record<string, LayerEntry['type']>> = {
 
 function toEntry(header: Header): LayerEntry {
   const type = TYPES[header.type] ?? 'other';
+  // tar-stream's types do not say that this is null where there is no link.
+  const linkName = (header.linkname as string | null) ?? '';
   return {
     path: plainPath(header.name),
     type,
     sizeBytes: header.size,
     mode: header.mode,
-    linkPath:
-      type === 'hardlink' ? plainPath(header.linkname) : type === 'symlink' ? header.linkname : undefined,
+    linkPath: type === 'hardlink' ? plainPath(linkName) : type === 'symlink' ? linkName : undefined,
   };
 }
 
+/** Names that may hold what has to go: all others are left alone, which is much faster. */
+const NOT_PLAIN = /^\.{0,2}\/|^\.{1,2}$|\/[./]|\/$/;
+
 function plainPath(name: string): string {
+  if (name.length > MAX_PATH_LENGTH) throw invalid(`the path ${quoted(name)}... is too long`);
+  if (!NOT_PLAIN.test(name)) return name;
   const parts = name.split('/').filter((part) => part !== '' && part !== '.');
-  if (parts.includes('..')) throw invalid(`the entry ${JSON.stringify(name)} leaves the root`);
+  if (parts.includes('..')) throw invalid(`the entry ${quoted(name)} leaves the root`);
   return parts.join('/');
+}
+
+function quoted(name: string): string {
+  return JSON.stringify(name.slice(0, 200));
+}
+
+function invalid(why: string): OciError {
+  return new OciError('LAYER_INVALID', `Cannot read a layer: ${why}`);
 }
