@@ -1,5 +1,7 @@
 import { Command } from 'commander';
 import { completionCommand } from './commands/completion.ts';
+import { machineConfigCommand } from './commands/machine-config.ts';
+import { resolveCommand } from './commands/resolve.ts';
 import type { CliContext } from './context.ts';
 import { VERSION } from './version.ts';
 
@@ -13,7 +15,9 @@ export function makeProgram(context: CliContext): Command {
     .helpOption('-h, --help', 'print help')
     .helpCommand('help [command]', 'print help of a command')
     .addHelpText('after', `\nExit codes:\n${EXIT_CODE_HELP}`);
-  program.addCommand(completionCommand(context));
+  for (const make of [resolveCommand, machineConfigCommand, completionCommand]) {
+    program.addCommand(make(context));
+  }
   for (const command of withSubcommands(program)) prepare(command, context);
   return program;
 }

@@ -1,0 +1,43 @@
+import { Command, Option } from 'commander';
+import type { CliContext } from '../context.ts';
+
+interface OsImageFlags {
+  readonly name: string;
+  readonly pool: string;
+  readonly image: string;
+  readonly output: 'yaml' | 'json';
+}
+
+/** `kmodlayer machine-config <kind>`: prints one manifest, from flags alone. */
+export function machineConfigCommand(context: CliContext): Command {
+  return new Command('machine-config')
+    .description('print one MachineConfig, from flags alone')
+    .addCommand(osImageCommand(context));
+}
+
+function osImageCommand(context: CliContext): Command {
+  return new Command('os-image')
+    .description('a MachineConfig that makes the nodes of a pool boot an image')
+    .requiredOption('--name <name>', 'name of the MachineConfig')
+    .requiredOption('--pool <pool>', 'MachineConfigPool whose nodes get the image')
+    .requiredOption('--image <image>', 'the image, by digest')
+    .addOption(
+      new Option('-o, --output <format>', 'how to print it').choices(['yaml', 'json']).default('yaml'),
+    )
+    .addHelpText(
+      'after',
+      `
+Example:
+  kmodlayer machine-config os-image --name 99-worker-nic --pool worker \\
+    --image quay.io/acme/rhcos-nic@sha256:4d0c... | oc apply -f -`,
+    )
+    .action(async ({ name, pool, image, output }: OsImageFlags) => {
+      const { parseReference } = await import('../../src/oci/reference.ts');
+      const { makeOsImageMachineConfig } = await import('../../src/manifests/os-image.ts');
+      const { toYaml } = await import('../../src/manifests/yaml.ts');
+
+      const object = makeOsImageMachineConfig({ name, pool, image: parseReference(image) });
+
+      context.stdout.write(output === 'json' ? `${JSON.stringify(object, null, 2)}\n` : toYaml([object]));
+    });
+}

@@ -1,0 +1,72 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { KmodError } from '../src/errors.ts';
+import type { OutputFormat } from './report/output.ts';
+import type { ReportFlags } from './report/event-text.ts';
+
+/** Flags of commands that open images. */
+export interface ImageFlags extends ReportFlags {
+  readonly authfile?: string;
+  readonly caFile?: readonly string[];
+  readonly certDir?: readonly string[];
+  readonly insecureRegistry?: readonly string[];
+}
+
+export interface OutputFlags {
+  readonly output: OutputFormat;
+}
+
+/** `--quiet` and `--verbose`: every command that takes time has them. */
+export function addReportFlags(command: Command): Command {
+  return command
+    .option('-q, --quiet', 'print warnings and errors only')
+    .option('-v, --verbose', 'print everything, and stacks of errors');
+}
+
+/** How registries are reached, and `addReportFlags`. */
+export function addImageFlags(command: Command): Command {
+  command
+    .option(
+      '--authfile <file>',
+      'credentials as podman keeps them, or a Red Hat pull secret, instead of the files of podman and docker',
+    )
+    .addOption(repeatable('--ca-file <file>', 'also trust the CAs in this PEM file; may be repeated'))
+    .addOption(
+      repeatable('--cert-dir <dir>', 'use *.crt, *.cert and *.key of this directory; may be repeated'),
+    )
+    .addOption(
+      repeatable(
+        '--insecure-registry <host>',
+        'reach this registry without TLS, or with a certificate that nobody vouches for; may be repeated',
+      ),
+    );
+  return addReportFlags(command);
+}
+
+/** `-o`, with `table` for people as default. */
+export function addOutputFlag(command: Command): Command {
+  return command.addOption(
+    new Option('-o, --output <format>', 'how to print the result')
+      .choices(['table', 'json', 'yaml'])
+      .default('table'),
+  );
+}
+
+/** An option that may come again, with a list of texts as its value. */
+export function repeatable(flags: string, description: string): Option {
+  return new Option(flags, description).argParser((value: string, before: readonly string[] | undefined) => [
+    ...(before ?? []),
+    value,
+  ]);
+}
+
+/** Makes commander report a value that cannot be parsed, with its hint. */
+export function valueOf<Value>(parse: (text: string) => Value): (text: string) => Value {
+  return (text) => {
+    try {
+      return parse(text);
+    } catch (error) {
+      if (!(error instanceof KmodError)) throw error;
+      throw new InvalidArgumentError(`${error.message}. ${error.hint ?? ''}`.trim());
+    }
+  };
+}

@@ -1,0 +1,52 @@
+import { formatReference } from '../../src/oci/reference.ts';
+import type { ResolvedImage, Target } from '../../src/resolve/target.ts';
+import { formatFields } from './table.ts';
+
+/** A target as programs see it: references as text, `null` for what is not there. */
+export function targetData(target: Target): Readonly<Record<string, unknown>> {
+  const { release, osImage, driverToolkit, extensions } = target;
+  return {
+    release: { ...release, reference: formatReference(release.reference) },
+    arch: target.arch,
+    stream: target.stream,
+    rhelVersion: target.rhelVersion,
+    osImage: {
+      ...imageData(osImage),
+      kernel: osImage.kernel,
+      kernelSource: osImage.kernelSource,
+      machineOs: osImage.machineOs,
+    },
+    driverToolkit: {
+      ...imageData(driverToolkit),
+      kernel: driverToolkit.kernel,
+      rtKernel: driverToolkit.rtKernel ?? null,
+      rhelVersion: driverToolkit.rhelVersion,
+    },
+    extensions: extensions === undefined ? null : imageData(extensions),
+    kernels: target.kernels,
+  };
+}
+
+/** A target as people see it: a heading, and what it was resolved to. */
+export function targetText(target: Target): string {
+  const { release, osImage, driverToolkit, extensions } = target;
+  const heading = [release.version, target.arch, target.stream];
+  if (target.rhelVersion !== '') heading.push(`RHEL ${target.rhelVersion}`);
+  return `${heading.join('  ')}\n${formatFields(
+    [
+      ['payload', formatReference(release.reference)],
+      ['OS image', formatReference(osImage.reference)],
+      ['driver-toolkit', formatReference(driverToolkit.reference)],
+      ...(extensions === undefined ? [] : [['extensions', formatReference(extensions.reference)] as const]),
+      ...target.kernels.map(
+        ({ flavour, release: kernel, isInOsImage }) =>
+          [`kernel ${flavour}`, `${kernel}${isInOsImage ? '' : ' (from the extensions)'}`] as const,
+      ),
+    ],
+    '  ',
+  )}`;
+}
+
+function imageData({ name, reference, digest }: ResolvedImage): Readonly<Record<string, string>> {
+  return { name, reference: formatReference(reference), digest };
+}
