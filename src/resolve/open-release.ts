@@ -29,7 +29,7 @@ export interface OpenedRelease {
 }
 
 /** Which release, and for which architectures. */
-export interface ReleaseRequest {
+export interface OpenReleaseRequest {
   readonly release: string;
   readonly arches?: readonly Arch[] | undefined;
   readonly releaseRepository?: Reference | undefined;
@@ -44,7 +44,7 @@ export type ResolveIo = Pick<Io, 'images' | 'cache' | 'report' | 'signal'>;
  * @throws {ResolveError} `RELEASE_UNKNOWN`, `RELEASE_INVALID`, `ARCH_UNSUPPORTED`, `PAYLOAD_INVALID`.
  */
 export async function openReleases(
-  request: ReleaseRequest,
+  request: OpenReleaseRequest,
   io: ResolveIo,
 ): Promise<readonly OpenedRelease[]> {
   const name = parseReleaseName(request.release, request.releaseRepository ?? RELEASE_REPOSITORY);
@@ -90,7 +90,7 @@ interface Sources {
   readonly sources: readonly { readonly arch: Arch; readonly raw: RawManifest }[];
 }
 
-async function findByVersion(name: ReleaseTag, request: ReleaseRequest, io: ResolveIo): Promise<Sources> {
+async function findByVersion(name: ReleaseTag, request: OpenReleaseRequest, io: ResolveIo): Promise<Sources> {
   requireLayering(name.version);
   const repository = await io.images.open(
     request.releaseRepository ?? defaultRepository(name.version),
@@ -117,7 +117,7 @@ async function findByVersion(name: ReleaseTag, request: ReleaseRequest, io: Reso
 
 async function archesOfVersion(
   name: ReleaseTag,
-  { release, arches }: ReleaseRequest,
+  { release, arches }: OpenReleaseRequest,
   fetch: (tag: Tag) => Promise<RawManifest | undefined>,
 ): Promise<readonly Arch[]> {
   if (name.arch !== undefined) {
@@ -138,7 +138,7 @@ async function archesOfVersion(
 
 async function findByImage(
   { reference }: Extract<ReleaseName, { kind: 'image' }>,
-  { release, arches }: ReleaseRequest,
+  { release, arches }: OpenReleaseRequest,
   io: ResolveIo,
 ): Promise<Sources> {
   const repository = await io.images.open(reference, 'read');

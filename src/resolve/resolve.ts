@@ -4,7 +4,7 @@ import { requireMatch } from './cross-check.ts';
 import { toolkitFacts } from './driver-toolkit.ts';
 import { kernelsOf } from './flavours.ts';
 import { findMachineOs, machineOsVersion } from './machine-os.ts';
-import { openReleases, type OpenedRelease, type ReleaseRequest, type ResolveIo } from './open-release.ts';
+import { openReleases, type OpenedRelease, type OpenReleaseRequest, type ResolveIo } from './open-release.ts';
 import { osKernel } from './os-kernel.ts';
 import type { Payload } from './payload.ts';
 import {
@@ -18,20 +18,20 @@ import {
 import type { Target } from './target.ts';
 
 /** A release, and which of its targets are wanted. */
-export interface ResolveRequest extends ReleaseRequest {
+export interface ResolveRequest extends OpenReleaseRequest {
   /**
    * A version such as `4.18.4`, one with an architecture such as `4.18.4-aarch64` or `4.18.4-multi`, a pullspec, a digest
    * in the release repository, `oci:DIR[:TAG]` or `oci-archive:FILE[:TAG]`.
    */
   readonly release: string;
   /** By default those of the image, and x86_64 for a version. */
-  readonly arches?: ReleaseRequest['arches'];
+  readonly arches?: OpenReleaseRequest['arches'];
   /** For instance `rhel-10`; by default the stream that the release installs. */
   readonly streams?: readonly string[] | undefined;
   /** By default every kernel that the release offers. */
   readonly kernels?: readonly KernelFlavour[] | undefined;
   /** Where versions are looked for; by default the public repository of OpenShift, or of OKD. */
-  readonly releaseRepository?: ReleaseRequest['releaseRepository'];
+  readonly releaseRepository?: OpenReleaseRequest['releaseRepository'];
 }
 
 /**

@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { RegistryError } from '../../src/errors.ts';
 import type { Arch } from '../../src/oci/arch.ts';
+import { descriptorJson } from '../../src/oci/descriptor.ts';
+import { rawManifest } from '../../src/oci/manifest.ts';
+import { MEDIA_TYPES } from '../../src/oci/media-type.ts';
 import { parseReference } from '../../src/oci/reference.ts';
 import { OKD_RELEASE_REPOSITORY } from '../../src/resolve/release-reference.ts';
 import { resolve } from '../../src/resolve/resolve.ts';
@@ -147,6 +150,27 @@ describe('resolve() of a release for several architectures', () => {
     const resolving = resolve({ release, arches: ['aarch64'] }, world.io);
 
     await expect(resolving).rejects.toMatchObject({ code: 'ARCH_UNSUPPORTED' });
+  });
+});
+
+describe('a release image for a machine that OpenShift does not run on', () => {
+  it('is refused with the architectures that there are', async () => {
+    const world = setUpResolve();
+    const types = MEDIA_TYPES.oci;
+    const config = world.releases.addBlob(Buffer.from('{"architecture":"riscv64"}'), types.config);
+    const json = { schemaVersion: 2, mediaType: types.manifest, config: descriptorJson(config), layers: [] };
+    const image = rawManifest(json, types.manifest);
+    const platform = { architecture: 'riscv64', os: 'linux' };
+    const entry = { mediaType: types.manifest, digest: image.digest, size: image.bytes.length, platform };
+    const list = rawManifest({ schemaVersion: 2, manifests: [entry] }, types.index);
+    for (const manifest of [image, list]) await world.releases.writeManifest(manifest);
+
+    for (const { digest } of [image, list]) {
+      await expect(resolve({ release: digest }, world.io)).rejects.toMatchObject({
+        code: 'ARCH_UNSUPPORTED',
+        hint: 'OpenShift runs on x86_64, aarch64, ppc64le, s390x.',
+      });
+    }
   });
 });
 

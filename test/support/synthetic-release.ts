@@ -246,15 +246,19 @@ export async function addRelease(
   const release = await addImage(releases, {
     layers: [
       [{ path: 'usr/bin/cluster-version-operator', content: noise(60_000) }],
-      payloadEntries(version, [
-        {
-          name: 'rhel-coreos',
-          digest: osImage,
-          annotations: { 'io.openshift.build.versions': `machine-os=${machineOs}` },
-        },
-        { name: 'rhel-coreos-extensions', digest: extensions },
-        { name: 'driver-toolkit', digest: toolkit },
-      ]),
+      payloadEntries(
+        version,
+        [
+          {
+            name: 'rhel-coreos',
+            digest: osImage,
+            annotations: { 'io.openshift.build.versions': `machine-os=${machineOs}` },
+          },
+          { name: 'rhel-coreos-extensions', digest: extensions },
+          { name: 'driver-toolkit', digest: toolkit },
+        ],
+        { components: components.reference },
+      ),
     ],
     arch: recipe.osImage?.arch ?? 'x86_64',
     family: 'docker',
