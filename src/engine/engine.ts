@@ -15,8 +15,11 @@ export interface Build {
   readonly containerfile: string;
   /** Directory that is the build context; an empty one when absent. It is not changed; `.git` in it is not seen. */
   readonly context?: string;
-  /** Honours `.containerignore` or `.dockerignore` of the context, as the writer of a Containerfile expects. */
-  readonly honoursIgnoreFile?: boolean;
+  /**
+   * Written by a user, who expects the engine to work as they know it: `.containerignore` or `.dockerignore` of the
+   * context is honoured, and a stage may start from another.
+   */
+  readonly isForeign?: boolean;
   /** The stage to build; the last one when absent. */
   readonly stage?: string;
   /** Build arguments. Never secret: secrets go by file. */

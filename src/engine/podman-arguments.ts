@@ -55,6 +55,8 @@ export function makeBuildArguments(
   return [
     ...options.buildArguments,
     ...registryArguments(options),
+    // One layer for each step of ours would only take time; a stage that starts from another needs them.
+    `--layers=${build.isForeign === true}`,
     ...['--no-cache', '--pull=false', `--platform=linux/${goArchOf(arch)}`],
     `--build-context=kmodlayer=${paths.assets}`,
     `--ignorefile=${paths.ignoreFile}`,

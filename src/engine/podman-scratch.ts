@@ -87,7 +87,7 @@ async function writeAsset(directory: string, asset: BuildAsset): Promise<void> {
 /** `.git` is never seen by a build, because no digest of a source tells of it. */
 async function ignoreFileOf(build: Build): Promise<string> {
   const own = '.git\n**/.git\n';
-  if (build.honoursIgnoreFile !== true || build.context === undefined) return own;
+  if (build.isForeign !== true || build.context === undefined) return own;
   for (const name of ['.containerignore', '.dockerignore']) {
     const text = await readFile(join(build.context, name), 'utf8').catch(() => undefined);
     if (text !== undefined) return `${text}\n${own}`;

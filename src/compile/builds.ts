@@ -1,0 +1,143 @@
+import type { Build, BuildAsset, BuildRequest } from '../engine/engine.ts';
+import { SpecError } from '../errors.ts';
+import type { CompileRequest } from './compile.ts';
+import {
+  BUILD_DRIVER,
+  CHECK_TOOLCHAIN,
+  COLLECT_CONTAINERFILE,
+  COLLECT_MODULES,
+  DRIVER_TOOLKIT_CONTAINERFILE,
+} from './dockerfiles.generated.ts';
+
+/** What a build needs that is not in the spec. */
+export interface BuildInputs {
+  /** Directory with the source. */
+  readonly context: string;
+  /** Id of the driver-toolkit in the engine. */
+  readonly image: string;
+  /** Text of the user's own Containerfile, where the driver has one. */
+  readonly userContainerfile: string | undefined;
+}
+
+/** The step of our Containerfile that runs the user's command, and so gets the secrets. */
+const BUILD_STEP = 'RUN sh /kmodlayer/bin/build-driver.sh';
+
+/** What a spec may not set, because it says which kernel and image is meant. KMM has the same rule. */
+const RESERVED =
+  /^(?:DTK_IMAGE|DTK_AUTO|KERNEL_RELEASE|KERNEL_VERSION|KERNEL_FULL_VERSION|RHEL_VERSION|TARGET_ARCH|MOD_NAME|KMODLAYER_.*)$/;
+
+/**
+ * The Containerfiles that make the modules of a driver: ours alone, or a check of the toolchain, then the user's, then
+ * one that takes the modules out of the user's stage.
+ *
+ * @throws {SpecError} `VALUE_INVALID` when the spec sets an argument that is not its to set.
+ */
+export function makeBuilds(request: CompileRequest, inputs: BuildInputs): BuildRequest['builds'] {
+  const { build } = request.driver;
+  if (build === undefined) throw new TypeError(`Nothing to build for ${request.driver.name}`);
+  checkArguments(build.args);
+  const standard = standardArguments(request, inputs.image);
+  const { DTK_IMAGE, KERNEL_RELEASE } = standard;
+  if (build.type === 'run') {
+    return [
+      {
+        containerfile: mountSecrets(
+          DRIVER_TOOLKIT_CONTAINERFILE,
+          build.secrets.map(({ id }) => id),
+        ),
+        context: inputs.context,
+        args: {
+          ...standard,
+          ...(build.workdir === undefined ? {} : { KMODLAYER_WORKDIR: build.workdir }),
+          ...(build.output === undefined ? {} : { KMODLAYER_OUTPUT: build.output }),
+        },
+        secrets: build.secrets,
+      },
+    ];
+  }
+  const check: Build = {
+    containerfile: DRIVER_TOOLKIT_CONTAINERFILE,
+    stage: 'check',
+    args: { DTK_IMAGE, KERNEL_RELEASE },
+    secrets: [],
+  };
+  const user: Build = {
+    containerfile: inputs.userContainerfile ?? '',
+    context: inputs.context,
+    isForeign: true,
+    ...(build.stage === undefined ? {} : { stage: build.stage }),
+    args: { ...build.args, ...standard, DTK_AUTO: inputs.image },
+    secrets: build.secrets,
+  };
+  const collect: Build = {
+    containerfile: COLLECT_CONTAINERFILE,
+    args: {
+      DTK_IMAGE,
+      STAGE_IMAGE: 'localhost/kmodlayer/build-1',
+      ...(build.output === undefined ? {} : { KMODLAYER_OUTPUT: build.output }),
+    },
+    secrets: [],
+  };
+  return [check, user, collect];
+}
+
+/** Arguments that every build gets, under our names and under those that Containerfiles for KMM use. */
+function standardArguments({ arch, driver, kernel, target }: CompileRequest, image: string) {
+  return {
+    DTK_IMAGE: image,
+    KERNEL_RELEASE: kernel,
+    KERNEL_VERSION: kernel,
+    KERNEL_FULL_VERSION: kernel,
+    RHEL_VERSION: target.driverToolkit.rhelVersion || target.rhelVersion,
+    TARGET_ARCH: arch,
+    MOD_NAME: driver.name,
+  };
+}
+
+/** Files that the scripts in `dockerfiles/` read: what the user wrote arrives in files, never in a line of a shell. */
+export function makeAssets({ driver, symvers = {} }: CompileRequest): readonly BuildAsset[] {
+  const { build } = driver;
+  const variables = Object.entries(build?.args ?? {}).map(
+    ([name, value]) => `export ${name}='${value.replaceAll("'", `'\\''`)}'\n`,
+  );
+  return [
+    { path: 'check-toolchain.sh', text: CHECK_TOOLCHAIN },
+    { path: 'build-driver.sh', text: BUILD_DRIVER },
+    { path: 'collect-modules.sh', text: COLLECT_MODULES },
+    { path: 'arguments.sh', text: variables.join('') },
+    { path: 'command.sh', text: build?.type === 'run' ? `${build.command}\n` : '' },
+    { path: 'modules.txt', text: driver.modules.map(({ name }) => `${name}\n`).join('') },
+    ...Object.entries(symvers).map(([name, text]) => ({ path: `symvers/${name}.symvers`, text })),
+  ];
+}
+
+/**
+ * A Containerfile whose build step has secrets mounted under `/run/secrets`. The mounts cannot be arguments, so this is
+ * the one place where text of a Containerfile is made.
+ */
+export function mountSecrets(containerfile: string, ids: readonly string[]): string {
+  for (const id of ids) {
+    if (!/^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/.test(id)) {
+      throw new SpecError('VALUE_INVALID', `Cannot use secret id ${JSON.stringify(id)}`, {
+        hint: 'Use letters, digits, ".", "_" and "-".',
+      });
+    }
+  }
+  const mounts = ids.map((id) => `--mount=type=secret,id=${id} `).join('');
+  return containerfile.replace(BUILD_STEP, BUILD_STEP.replace('RUN ', `RUN ${mounts}`));
+}
+
+function checkArguments(args: Readonly<Record<string, string>>): void {
+  for (const name of Object.keys(args)) {
+    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) {
+      throw new SpecError('VALUE_INVALID', `Cannot use build argument ${JSON.stringify(name)}`, {
+        hint: 'Use letters, digits and "_", starting with a letter.',
+      });
+    }
+    if (RESERVED.test(name)) {
+      throw new SpecError('VALUE_INVALID', `Cannot set build argument ${name}: it is set for you`, {
+        hint: 'Take it out of "build.args"; it says which kernel or image is meant.',
+      });
+    }
+  }
+}

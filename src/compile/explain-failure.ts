@@ -1,0 +1,71 @@
+import { CompileError } from '../errors.ts';
+import type { CompileRequest } from './compile.ts';
+import type { Log } from './log.ts';
+
+/** The line with which `dockerfiles/check-toolchain.sh` says what is wrong. */
+const TOOLCHAIN = /^kmodlayer-toolchain:(?<what>[a-z-]+)\|(?<wanted>[^|]*)\|(?<found>.*)$/;
+
+const TAIL_LINES = 40;
+
+/** What is known of a failed build. */
+export interface Failure {
+  readonly request: Pick<CompileRequest, 'driver' | 'kernel'>;
+  readonly log: Log;
+  /** Where the whole log is kept. */
+  readonly logFile: string;
+}
+
+/** The engine's error in terms of the driver: which driver and kernel, what to try, and where the log is. */
+export function explainFailure(error: CompileError, { request, log, logFile }: Failure): CompileError {
+  const { driver, kernel } = request;
+  const lines = log.lines();
+  const options = { cause: error, logFile, logTail: lines.slice(-TAIL_LINES) };
+  const toolchain = lines.findLast((line) => TOOLCHAIN.test(line));
+  if (toolchain !== undefined) return toolchainMismatch(toolchain, kernel, options);
+  if (error.code !== 'COMPILE_FAILED') {
+    return new CompileError(error.code, error.message, { ...options, hint: error.hint });
+  }
+  return new CompileError(
+    'COMPILE_FAILED',
+    `Cannot compile ${driver.name} for ${kernel}: ${stateOf(error)}`,
+    {
+      ...options,
+      hint: 'The last lines of the log say why; API changes between kernels are the usual reason.',
+    },
+  );
+}
+
+/** The exit status, where the command ran; podman's own words otherwise. */
+function stateOf(error: CompileError): string {
+  const status = /exit status (\d+)$/.exec(error.message)?.[1];
+  if (status !== undefined) return `its build ends with exit status ${status}`;
+  return error.message.replace(/^Cannot build the driver: /, '');
+}
+
+function toolchainMismatch(
+  line: string,
+  kernel: string,
+  options: { readonly logFile: string; readonly logTail: readonly string[] },
+): CompileError {
+  const { what = '', wanted = '', found = '' } = TOOLCHAIN.exec(line)?.groups ?? {};
+  if (what === 'headers-missing') {
+    const kernels = found === '' ? 'no kernel at all' : found.split(' ').join(', ');
+    return new CompileError(
+      'TOOLCHAIN_MISMATCH',
+      `Cannot compile for ${kernel}: the driver-toolkit has headers for ${kernels}`,
+      {
+        ...options,
+        hint: 'Use the driver-toolkit of the release whose kernel this is: see "kmodlayer resolve".',
+      },
+    );
+  }
+  const compiler = what === 'compiler-missing' ? `there is no ${found}` : `the compiler is ${found}`;
+  return new CompileError(
+    'TOOLCHAIN_MISMATCH',
+    `Cannot compile for ${kernel}: it was built with ${wanted || 'an unnamed compiler'}, and ${compiler}`,
+    {
+      ...options,
+      hint: 'Use the compiler that the driver-toolkit brings; do not upgrade it, and do not set CC.',
+    },
+  );
+}

@@ -1,0 +1,65 @@
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
+import type { CompileIo } from '../../src/compile/compile.ts';
+import type { Engine } from '../../src/engine/engine.ts';
+import { makeSources } from '../../src/engine/make-sources.ts';
+import type { BuildEvent } from '../../src/events.ts';
+
+/** An `Io` for compiling that works on this machine and remembers what it was told. */
+export interface CompileTestIo extends CompileIo {
+  readonly events: BuildEvent[];
+  readonly logs: Map<string, readonly string[]>;
+  /** Temporary directories that were handed out. */
+  readonly directories: string[];
+}
+
+/** @param engine The engine, or what to throw when one is asked for. */
+export function makeCompileIo(
+  engine: Engine | Error,
+  signal: AbortSignal = new AbortController().signal,
+): CompileTestIo {
+  const events: BuildEvent[] = [];
+  const logs = new Map<string, readonly string[]>();
+  const directories: string[] = [];
+  return {
+    events,
+    logs,
+    directories,
+    engine: () => (engine instanceof Error ? Promise.reject(engine) : Promise.resolve(engine)),
+    sources: makeSources(),
+    files: {
+      read: (path) => readFile(path),
+      list: async (directory) => {
+        const entries = await readdir(directory, { recursive: true, withFileTypes: true });
+        return entries
+          .filter((entry) => entry.isFile())
+          .map((entry) => relative(directory, join(entry.parentPath, entry.name)))
+          .sort();
+      },
+    },
+    withTemporaryDirectory: async (use) => {
+      const directory = await mkdtemp(join(tmpdir(), 'kmodlayer-compile-'));
+      directories.push(directory);
+      try {
+        return await use(directory);
+      } finally {
+        await rm(directory, { recursive: true, force: true });
+      }
+    },
+    keepLog: (name, lines) => {
+      logs.set(name, lines);
+      return Promise.resolve(`/logs/${name}`);
+    },
+    now: () => new Date('2026-01-02T03:04:05.678Z'),
+    report: (event) => {
+      events.push(event);
+    },
+    signal,
+  };
+}
+
+/** Lines that the build printed, as they were reported. */
+export function printedLines(io: CompileTestIo): readonly string[] {
+  return io.events.flatMap((event) => (event.type === 'compile-output' ? [event.line] : []));
+}
