@@ -2,7 +2,7 @@ import { SpecError } from '../errors.ts';
 import { type Arch, ARCHES, goArchOf } from '../oci/arch.ts';
 import { type KernelRelease, parseKernelRelease } from '../spec/kernel-release.ts';
 
-const FORM = /^\d+\.\d+\.\d+-\S+$/;
+const FORM = /^\d+\.\d+\.\d+[-+.]\S+$/;
 
 /**
  * The kernel release in a text that others wrote, when it is one for the architecture; else undefined. Labels are known

@@ -258,6 +258,25 @@ describe('kernels of real images', () => {
   });
 });
 
+describe('findKernelRelease()', () => {
+  it.each([
+    ['5.14.0-427.50.1.el9_4.x86_64', 'x86_64'],
+    ['5.14.0-427.50.1.el9_4.x86_64+rt', 'x86_64'],
+    ['5.14.0-427.50.1.el9_4.aarch64+64k', 'aarch64'],
+    ['6.1.0-56-rt-amd64', 'x86_64'],
+    ['6.12.117+deb12-amd64', 'x86_64'],
+  ] as const)('takes %s on %s', (text, arch) => {
+    expect(findKernelRelease(text, arch)).toBe(text);
+  });
+
+  it.each(['true', '', '5.14.0', '5.14.0-427', '5.14.0-1 .x86_64', `5.14.0-${'1'.repeat(300)}.x86_64`, 1])(
+    'does not take %j',
+    (text) => {
+      expect(findKernelRelease(text, 'x86_64')).toBeUndefined();
+    },
+  );
+});
+
 describe('kernelOfPackages()', () => {
   const of = (...list: readonly unknown[]) =>
     kernelOfPackages(Buffer.from(JSON.stringify({ 'rpmdb.pkglist': list })), 'x86_64');
