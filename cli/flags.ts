@@ -51,12 +51,20 @@ export function addOutputFlag(command: Command): Command {
   );
 }
 
-/** An option that may come again, with a list of texts as its value. */
-export function repeatable(flags: string, description: string): Option {
-  return new Option(flags, description).argParser((value: string, before: readonly string[] | undefined) => [
-    ...(before ?? []),
-    value,
-  ]);
+/**
+ * An option that may come again, with a list of texts as its value.
+ *
+ * @param choices The only texts that it takes; any when absent.
+ */
+export function repeatable(flags: string, description: string, choices?: readonly string[]): Option {
+  const option =
+    choices === undefined ? new Option(flags, description) : new Option(flags, description).choices(choices);
+  return option.argParser((value: string, before: readonly string[] | undefined) => {
+    if (choices?.includes(value) === false) {
+      throw new InvalidArgumentError(`Allowed choices are ${choices.join(', ')}.`);
+    }
+    return [...(before ?? []), value];
+  });
 }
 
 /** Makes commander report a value that cannot be parsed, with its hint. */

@@ -1,9 +1,13 @@
 import { Command } from 'commander';
 import { completionCommand } from './commands/completion.ts';
+import { inspectCommand } from './commands/inspect.ts';
 import { machineConfigCommand } from './commands/machine-config.ts';
 import { resolveCommand } from './commands/resolve.ts';
 import type { CliContext } from './context.ts';
 import { VERSION } from './version.ts';
+
+/** In the order in which help lists them. */
+const VERBS = [resolveCommand, inspectCommand, machineConfigCommand, completionCommand];
 
 /** The whole command line as a tree of commands. Each loads what it does only when it runs. */
 export function makeProgram(context: CliContext): Command {
@@ -12,10 +16,9 @@ export function makeProgram(context: CliContext): Command {
       'Turns a kernel driver and a list of OpenShift releases into signed, digest-pinned node images and the manifests that roll them out.',
     )
     .version(VERSION, '--version', 'print the version')
-    .helpOption('-h, --help', 'print help')
     .helpCommand('help [command]', 'print help of a command')
     .addHelpText('after', `\nExit codes:\n${EXIT_CODE_HELP}`);
-  for (const make of [resolveCommand, machineConfigCommand, completionCommand]) {
+  for (const make of VERBS) {
     program.addCommand(make(context));
   }
   for (const command of withSubcommands(program)) prepare(command, context);
@@ -29,6 +32,7 @@ const EXIT_CODE_HELP = `  0 done, 1 the thing checked is not so, 2 usage or spec
 function prepare(command: Command, context: CliContext): void {
   command
     .exitOverride()
+    .helpOption('-h, --help', 'print help')
     .configureHelp({ helpWidth: 100, sortSubcommands: false })
     .showHelpAfterError(`hint: Run "${nameOf(command)} --help".`)
     .configureOutput({

@@ -40,11 +40,11 @@ export function resolveCommand(context: CliContext): Command {
       ),
     )
     .addOption(
-      new Option('--kernel <flavour...>', 'kernels to show (default: all that the release offers)').choices([
-        'default',
-        'rt',
-        '64k',
-      ]),
+      repeatable(
+        '--kernel <flavour>',
+        'a kernel to show; may be repeated (default: all that the release offers)',
+        ['default', 'rt', '64k'],
+      ),
     )
     .option('--release-repository <repository>', 'where versions are looked up');
   return addImageFlags(addOutputFlag(command))
