@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { completionCommand } from './commands/completion.ts';
+import { doctorCommand } from './commands/doctor.ts';
 import { inspectCommand } from './commands/inspect.ts';
 import { machineConfigCommand } from './commands/machine-config.ts';
 import { resolveCommand } from './commands/resolve.ts';
@@ -7,7 +8,7 @@ import type { CliContext } from './context.ts';
 import { VERSION } from './version.ts';
 
 /** In the order in which help lists them. */
-const VERBS = [resolveCommand, inspectCommand, machineConfigCommand, completionCommand];
+const VERBS = [resolveCommand, inspectCommand, machineConfigCommand, doctorCommand, completionCommand];
 
 /** The whole command line as a tree of commands. Each loads what it does only when it runs. */
 export function makeProgram(context: CliContext): Command {

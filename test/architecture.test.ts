@@ -6,7 +6,7 @@ import { findCycles, importsBelow, loadedBy, type Import } from './support/impor
 const STAGES = ['spec', 'resolve', 'plan', 'compile', 'sign', 'layer', 'verify', 'push', 'manifests'];
 
 /** Things that every stage may name: pure folders, and files at the top of `src`. */
-const NOUNS = ['oci', 'kmod', 'brand.ts', 'errors.ts', 'events.ts', 'io.ts'];
+const NOUNS = ['oci', 'kmod', 'brand.ts', 'errors.ts', 'events.ts', 'io.ts', 'without-credentials.ts'];
 
 /** Places that reach the outside world. */
 const EDGES = ['registry', 'engine', 'github'];
@@ -88,6 +88,7 @@ describe('Architecture', () => {
       ({ from, to, isTypeOnly, isDynamic }) =>
         ['engine', 'github'].includes(placeOf(to) ?? '') &&
         placeOf(from) !== placeOf(to) &&
+        !from.startsWith('cli/doctor/') &&
         !isTypeOnly &&
         !isDynamic,
     );
@@ -101,8 +102,8 @@ describe('Architecture', () => {
     expect(listed(wrong)).toEqual([]);
   });
 
-  it('has no cycles', () => {
-    const cycles = findCycles(imports.filter(({ to }) => isOurs(to)));
+  it('has no cycles of files that load each other', () => {
+    const cycles = findCycles(imports.filter(({ to, isTypeOnly }) => isOurs(to) && !isTypeOnly));
 
     expect(cycles).toEqual([]);
   });

@@ -1,0 +1,74 @@
+import { constants } from 'node:fs';
+import { access, statfs } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { findEngine, readEngineOptions } from '../../src/engine/find-engine.ts';
+import { runProcess } from '../../src/engine/process.ts';
+import { cacheDirectory, temporaryRoot } from '../io/directories.ts';
+import { reasonOf } from '../io/read-input.ts';
+import { formatSize } from '../report/sizes.ts';
+import { failed, type CheckOptions, type CheckResult } from './check.ts';
+
+/** Less free space than this is worth a word: a driver-toolkit has about 2 GB when it is unpacked. */
+const LITTLE_SPACE_BYTES = 5e9;
+
+/** Programs, disks and devices. */
+export async function checkMachine({ context }: CheckOptions): Promise<readonly CheckResult[]> {
+  const { env, signal } = context;
+  return [
+    { name: 'node', status: 'ok', detail: process.version },
+    await checkEngine(env, signal),
+    await checkProgram('git', 'Only drivers with a git source need it.', signal),
+    await checkSpace('cache', cacheDirectory(env)),
+    await checkSpace('temporary files', temporaryRoot(env)),
+    await checkKvm(),
+  ];
+}
+
+async function checkEngine(env: CheckOptions['context']['env'], signal: AbortSignal): Promise<CheckResult> {
+  const options = readEngineOptions(env);
+  try {
+    const engine = await findEngine(options, signal);
+    return { name: 'container engine', status: 'ok', detail: `${engine.name} ${engine.version}` };
+  } catch (error) {
+    const { detail } = failed('container engine', error);
+    const hint = 'Only compiling needs one: install podman, or name it with KMODLAYER_ENGINE.';
+    return { name: 'container engine', status: 'warning', detail, hint };
+  }
+}
+
+async function checkProgram(program: string, hint: string, signal: AbortSignal): Promise<CheckResult> {
+  const { exitCode, output } = await runProcess({ program, args: ['--version'], signal });
+  if (exitCode !== 0) return { name: program, status: 'warning', detail: 'not found', hint };
+  return { name: program, status: 'ok', detail: output.trim().replace(/^git version /, '') };
+}
+
+/** Free space where a directory is, or will be made. */
+async function checkSpace(what: string, directory: string): Promise<CheckResult> {
+  const name = `space for ${what}`;
+  for (let at = directory; ; at = dirname(at)) {
+    try {
+      const { bavail, bsize } = await statfs(at);
+      const detail = `${formatSize(bavail * bsize)} free in ${directory}`;
+      if (bavail * bsize >= LITTLE_SPACE_BYTES) return { name, status: 'ok', detail };
+      return { name, status: 'warning', detail, hint: 'Compiling may need several gigabytes.' };
+    } catch (error) {
+      const isMissing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+      if (!isMissing || at === dirname(at)) return { name, status: 'warning', detail: reasonOf(error) };
+    }
+  }
+}
+
+async function checkKvm(): Promise<CheckResult> {
+  const name = 'KVM';
+  try {
+    await access('/dev/kvm', constants.R_OK | constants.W_OK);
+    return { name, status: 'ok', detail: '/dev/kvm can be used' };
+  } catch (error) {
+    return {
+      name,
+      status: 'warning',
+      detail: `/dev/kvm cannot be used: ${reasonOf(error)}`,
+      hint: 'Only booting an image needs it; without it that is slow.',
+    };
+  }
+}
