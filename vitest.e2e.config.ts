@@ -1,0 +1,14 @@
+import { defineConfig } from 'vitest/config';
+
+// Suites that are judged by tools that are not ours. They need root and what `npm run world` sets up.
+export default defineConfig({
+  test: {
+    include: ['test/e2e/**/*.e2e.test.ts'],
+    globalSetup: ['test/support/world-check.ts'],
+    testTimeout: 600_000,
+    hookTimeout: 900_000,
+    // One registry, one podman store and two cores: side by side they would only wait for each other.
+    fileParallelism: false,
+    maxConcurrency: 1,
+  },
+});
