@@ -1,5 +1,5 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -16,6 +16,8 @@ export interface World {
   readonly host: string;
   /** `<host>/openshift-release-dev/ocp-release`. */
   readonly releaseRepository: string;
+  /** A release that exists a second time, with names of quay.io that only the mirrors of `idms.yaml` serve. */
+  readonly mirrored: { readonly version: string; readonly releaseRepository: string };
   readonly releases: readonly WorldRelease[];
   /** Kernel releases, oldest first. */
   readonly kernels: readonly string[];
@@ -27,6 +29,8 @@ export interface WorldRelease {
   readonly pullspec: string;
   readonly digest: string;
   readonly mediaType: string;
+  /** Its OS image is as large as a real one; there only after `npm run world -- --bench`. */
+  readonly isBench: boolean;
   /** The default stream first. */
   readonly streams: readonly WorldStream[];
 }
@@ -42,7 +46,10 @@ export interface WorldStream {
   readonly driverToolkit: string;
   readonly extensions: string;
   readonly kernelRelease: string;
-  readonly rtKernelRelease: string;
+  /** Another kernel than the OS image's in 4.18.6, whose driver-toolkit is broken on purpose. */
+  readonly driverToolkitKernelRelease: string;
+  /** Absent when the driver-toolkit has no headers of an RT kernel. */
+  readonly rtKernelRelease: string | undefined;
   readonly machineOs: string;
   readonly rhelVersion: string;
 }
@@ -63,6 +70,13 @@ export function readWorld(): World {
   return JSON.parse(readFileSync(join(worldDirectory(), 'world.json'), 'utf8')) as World;
 }
 
+/** Source of a driver from Debian's `*-dkms` packages: a directory with Makefile or Kbuild. */
+export function worldDriver(name: 'v4l2loopback' | 'xtables-addons'): string {
+  const parent = join(worldDirectory(), 'drivers', name, 'usr/src');
+  const [directory] = readdirSync(parent);
+  return join(parent, directory ?? '');
+}
+
 /** @throws {Error} When the world has no such release. */
 export function worldRelease(version: string): WorldRelease {
   const release = readWorld().releases.find((one) => one.version === version);
@@ -75,6 +89,8 @@ export interface WorldRegistry {
   readonly caFile: string;
   /** Directory for `podman --cert-dir` and `skopeo --cert-dir`. */
   readonly certDir: string;
+  /** ImageDigestMirrorSet and ImageTagMirrorSet from quay.io's names to this registry. */
+  readonly mirrorFile: string;
   /** containers-auth.json(5) with the registry's only account, which may push. */
   readonly authFile: string;
   /** `user:password` of that account. */
@@ -110,6 +126,7 @@ export async function startWorldRegistry(options: { waitMs?: number } = {}): Pro
     host: world.host,
     caFile: join(directory, 'certs/ca.crt'),
     certDir: join(directory, 'certs'),
+    mirrorFile: join(directory, 'idms.yaml'),
     authFile: join(directory, 'auth.json'),
     credentials: readFileSync(join(directory, 'credentials'), 'utf8').trim(),
     storage,

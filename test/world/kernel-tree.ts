@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { createHmac } from 'node:crypto';
 import {
+  appendFileSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -31,6 +32,8 @@ export interface KernelTreeOptions {
   readonly to: string;
   /** Leave out vmlinuz, System.map and initramfs. */
   readonly isWithoutKernel?: boolean;
+  /** Bytes that do not compress, put after the initramfs. */
+  readonly initramfsPadding?: Buffer;
 }
 
 /**
@@ -49,7 +52,11 @@ export async function makeKernelTree(options: KernelTreeOptions): Promise<void> 
 
   await copyModules(options, modules);
   copyKernelFiles(options, modules);
-  if (options.isWithoutKernel !== true) await makeInitramfs(join(modules, 'initramfs.img'));
+  if (options.isWithoutKernel !== true) {
+    const initramfs = join(modules, 'initramfs.img');
+    await makeInitramfs(initramfs);
+    if (options.initramfsPadding !== undefined) appendFileSync(initramfs, options.initramfsPadding);
+  }
   const config = join(partial, 'usr/lib/depmod.d');
   await run('depmod', ['-a', '-b', partial, '-C', config, options.kernelRelease]);
   renameSync(partial, options.to);
@@ -76,9 +83,10 @@ async function copyModules(options: KernelTreeOptions, modules: string): Promise
   for (const name of ['modules.order', 'modules.builtin', 'modules.builtin.modinfo']) {
     cpSync(join(from, name), join(modules, name));
   }
-  const files = [...wanted].map((path) => join(modules, path)).join('\0');
+  // Some of Debian's kernels come with compressed modules.
+  const files = [...wanted].filter((path) => path.endsWith('.ko')).map((path) => join(modules, path));
   const compress = run('xargs', [
-    '-0',
+    '-0r',
     '-n',
     '16',
     '-P',
@@ -87,7 +95,7 @@ async function copyModules(options: KernelTreeOptions, modules: string): Promise
     '--check=crc32',
     '--lzma2=dict=1MiB',
   ]);
-  compress.child.stdin?.end(files);
+  compress.child.stdin?.end(files.join('\0'));
   await compress;
 }
 
@@ -155,7 +163,7 @@ const SEEDS = [
   /^kernel\/drivers\/(virtio|nvme|md|acpi|vhost|ptp|gnss)\//,
   /^kernel\/drivers\/block\/(zram|loop|nbd|virtio_blk|brd|rbd)/,
   /^kernel\/drivers\/char\/(hw_random|ipmi)\//,
-  /^kernel\/drivers\/net\/[^/]+\.ko$/,
+  /^kernel\/drivers\/net\/[^/]+\.ko(\.xz)?$/,
   /^kernel\/drivers\/net\/(vxlan|bonding|team|can\/vcan|ethernet\/(intel|mellanox|broadcom))/,
   /^kernel\/drivers\/media\/(mc|v4l2-core|common|usb\/uvc)\//,
 ];

@@ -265,7 +265,8 @@ function keyOf(kind: string, files: readonly OsFile[]): string {
   const hash = createHash('sha256');
   for (const file of files) {
     hash.update(`${file.path} ${file.mode} ${file.target ?? ''}\n`);
-    if (file.content !== undefined) hash.update(createHash('sha256').update(file.content()).digest());
+    if (file.contentKey !== undefined) hash.update(file.contentKey);
+    else if (file.content !== undefined) hash.update(createHash('sha256').update(file.content()).digest());
   }
   return `${kind} ${hash.digest('hex')}`;
 }

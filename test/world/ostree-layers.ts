@@ -7,6 +7,8 @@ export interface OsFile {
   readonly mode: number;
   /** Bytes of a regular file. */
   readonly content?: () => Buffer;
+  /** Names the content, so that it need not be hashed. */
+  readonly contentKey?: string;
   /** Target of a symbolic link. */
   readonly target?: string;
   /** Extended attributes that also stand in the PAX header. */
@@ -112,7 +114,8 @@ function checksumOf(file: OsFile): string {
   const hash = createHash('sha256').update(
     `${file.mode} ${file.target ?? ''} ${JSON.stringify(file.xattrs ?? {})}\n`,
   );
-  if (file.content !== undefined) hash.update(file.content());
+  if (file.contentKey !== undefined) hash.update(file.contentKey);
+  else if (file.content !== undefined) hash.update(file.content());
   return hash.digest('hex');
 }
 
