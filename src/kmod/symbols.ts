@@ -22,6 +22,8 @@ export interface ModuleSymbols {
 const CRC_PREFIX = '__crc_';
 const KSYMTAB_PREFIX = '__ksymtab_';
 const NAMESPACE_PREFIX = '__kstrtabns_';
+/** Undefined in modules of 64-bit PowerPC, but not an import: the kernel puts the address of the module's own table there. */
+const TABLE_OF_CONTENTS = '.TOC.';
 const UNDERSCORE = 0x5f;
 const [LOWER_C, LOWER_K] = [0x63, 0x6b];
 
@@ -43,7 +45,7 @@ export function readModuleSymbols(elf: ElfFile, versions: Modversions): ModuleSy
     const isImport = symbol.sectionIndex === SHN_UNDEF;
     if (!isImport && !isBookkeeping(elf.bytes, symbol.nameOffset)) continue;
     const name = readName(elf, symbol.nameOffset, table.namesEnd, budget);
-    if (isImport && name !== '') {
+    if (isImport && name !== '' && name !== TABLE_OF_CONTENTS) {
       const plain = withoutDot(name);
       isWeakByImport.set(plain, isWeakByImport.get(plain) !== false && symbol.isWeak);
     }

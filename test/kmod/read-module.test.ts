@@ -149,6 +149,12 @@ describe('readModule() on unusual modules', () => {
     expect(module.hasVersions).toBe(false);
   });
 
+  it('does not take the table of contents of PowerPC for an import', () => {
+    const module = readModule(makeElf({ machine: 21, symbols: [{ name: '.TOC.' }, { name: '.used' }] }));
+
+    expect(module.imports.map(({ symbol }) => symbol)).toEqual(['used']);
+  });
+
   it('prefers extended versions, as the kernel does', () => {
     const longName = `_R${'x'.repeat(100)}`;
     const basic = Buffer.alloc(64);
