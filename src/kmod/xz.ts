@@ -36,7 +36,7 @@ export async function readXz(input: Uint8Array, maxBytes: number): Promise<Buffe
       if (part.length > 0) parts.push(part);
     }
   } catch (error) {
-    throw damaged('xz', error);
+    throw decoderError(error);
   }
   if (total !== sizeBytes) throw damaged('xz', 'its index and its blocks disagree');
   return Buffer.concat(parts, total);
@@ -82,6 +82,21 @@ function readVariable(bytes: Buffer, reader: { at: number; readonly end: number 
     if (byte < 0x80) return value;
   }
   throw damaged('xz', 'a number of the index does not end');
+}
+
+/** The decoder tells its reasons by number: those of `enum xz_ret` in XZ Embedded. */
+function decoderError(cause: unknown): ModuleError {
+  const code = cause instanceof Error ? /error code (\d)/.exec(cause.message)?.[1] : undefined;
+  const feature = { 2: 'this check', 4: 'a dictionary over 64 MiB', 6: 'these filters' }[code ?? ''];
+  if (feature === undefined) return damaged('xz', code === '7' ? 'the data is damaged' : cause);
+  return new ModuleError(
+    'COMPRESSION_UNSUPPORTED',
+    `Cannot decompress a module: xz with ${feature} is not read`,
+    {
+      cause,
+      hint: 'Compress modules with "xz --check=crc32 --lzma2=dict=1MiB", which the kernel reads, too.',
+    },
+  );
 }
 
 interface XzModule {

@@ -109,6 +109,28 @@ describe('decompressModule()', () => {
   });
 });
 
+describe('decompressModule() of features that kernels do not use', () => {
+  it.each([
+    // Each is `head -c 200 /dev/zero | xz --check=crc32` with the options that are named.
+    [
+      '--lzma2=dict=128MiB',
+      'xz with a dictionary over 64 MiB is not read',
+      'fd377a585a0000016922de36020021011e0000009b075166e000c700065d00006f6842580000000076a871c900011ec8010000004973509b3e30' +
+        '0d8b020000000001595a',
+    ],
+    [
+      '--arm --lzma2=dict=1MiB',
+      'xz with these filters is not read',
+      'fd377a585a0000016922de3602010700210110002553fbcfe000c700065d00006f6842580000000076a871c900011ec8010000004973509b3e300d8b020000000001595a',
+    ],
+  ])('names the feature: %s', async (_options, message, hex) => {
+    await expect(decompressModule(Buffer.from(hex, 'hex'))).rejects.toMatchObject({
+      code: 'COMPRESSION_UNSUPPORTED',
+      message: `Cannot decompress a module: ${message}`,
+    });
+  });
+});
+
 describe('gzipModule()', () => {
   it('gives the same bytes each time, which unpack to the module', async () => {
     const [first, second] = [await gzipModule(plain), await gzipModule(plain)];
