@@ -9,16 +9,20 @@ import type { RawManifest } from './manifest.ts';
 import { formatReference, pinned } from './reference.ts';
 import type { Tag } from './tag.ts';
 
-/** One image of one architecture, with everything about it but its layers. */
-export interface OpenedImage {
-  /** Where it was found: its layers are read from here. */
+/** The manifest of one image of one architecture. */
+export interface FoundImage {
+  /** Where it was found: its config and layers are read from here. */
   readonly repository: Repository;
   readonly manifest: ImageManifest;
   /** The manifest's bytes as they were served. */
   readonly raw: RawManifest;
-  readonly config: ImageConfig;
   /** The index that led to the image, when the name was that of an index. */
   readonly index: ImageIndex | undefined;
+}
+
+/** One image of one architecture, with everything about it but its layers. */
+export interface OpenedImage extends FoundImage {
+  readonly config: ImageConfig;
 }
 
 /**
@@ -36,21 +40,51 @@ export async function openImage(
   reference: Digest | Tag | RawManifest,
   arch: Arch | undefined,
 ): Promise<OpenedImage> {
+  return withConfig(await findImage(repository, reference, arch), arch);
+}
+
+/**
+ * The first half of `openImage`: the manifest, for callers that read layers while the config comes.
+ *
+ * @throws {OciError} `PLATFORM_MISSING`, `MANIFEST_INVALID`, `LIMIT_EXCEEDED`; {RegistryError} as the repository does.
+ */
+export async function findImage(
+  repository: Repository,
+  reference: Digest | Tag | RawManifest,
+  arch: Arch | undefined,
+): Promise<FoundImage> {
   const first = typeof reference === 'string' ? await repository.getManifest(reference) : reference;
   const manifest = parseManifest(first);
-  if (manifest.kind === 'image') return openManifest(repository, { raw: first, manifest, arch });
+  if (manifest.kind === 'image') return { repository, raw: first, manifest, index: undefined };
 
   const { digest } = arch === undefined ? onlyImage(manifest, repository) : choosePlatform(manifest, arch);
   const raw = await repository.getManifest(digest);
   const image = parseManifest(raw);
-  if (image.kind === 'index') {
+  if (image.kind === 'image') return { repository, raw, manifest: image, index: manifest };
+  throw new OciError(
+    'MANIFEST_INVALID',
+    `Cannot open ${nameOf(repository, manifest.digest)}: its entry ${digest} is an index again`,
+    { hint: 'Name the inner index by its digest.' },
+  );
+}
+
+/**
+ * The second half of `openImage`: the config, which must be for `arch`.
+ *
+ * @throws {OciError} `PLATFORM_MISSING`, `CONFIG_INVALID`, `LIMIT_EXCEEDED`; {RegistryError} as the repository does.
+ */
+export async function withConfig(found: FoundImage, arch: Arch | undefined): Promise<OpenedImage> {
+  const { repository, manifest } = found;
+  const config = parseConfig(await readSmallBlob(repository, manifest.config, MAX_CONFIG_BYTES));
+  if (arch !== undefined && findArch(config.architecture) !== arch) {
+    const actual = findArch(config.architecture) ?? (config.architecture || 'no architecture');
     throw new OciError(
-      'MANIFEST_INVALID',
-      `Cannot open ${nameOf(repository, manifest.digest)}: its entry ${digest} is an index again`,
-      { hint: 'Name the inner index by its digest.' },
+      'PLATFORM_MISSING',
+      `Cannot use ${nameOf(repository, manifest.digest)} for ${arch}: it is an image for ${actual}`,
+      { hint: `Name the image of the ${arch} release, or a multi-architecture one.` },
     );
   }
-  return openManifest(repository, { raw, manifest: image, arch, index: manifest });
+  return { ...found, config };
 }
 
 /**
@@ -78,29 +112,6 @@ export async function readSmallBlob(
 /** The images of an index; entries that describe other entries, such as attestations, are left out. */
 export function imagesOf(index: ImageIndex): readonly Descriptor[] {
   return index.manifests.filter(({ platform }) => platform?.os !== 'unknown');
-}
-
-interface Found {
-  readonly raw: RawManifest;
-  readonly manifest: ImageManifest;
-  readonly arch: Arch | undefined;
-  readonly index?: ImageIndex;
-}
-
-async function openManifest(
-  repository: Repository,
-  { raw, manifest, arch, index }: Found,
-): Promise<OpenedImage> {
-  const config = parseConfig(await readSmallBlob(repository, manifest.config, MAX_CONFIG_BYTES));
-  if (arch !== undefined && findArch(config.architecture) !== arch) {
-    const actual = findArch(config.architecture) ?? (config.architecture || 'no architecture');
-    throw new OciError(
-      'PLATFORM_MISSING',
-      `Cannot use ${nameOf(repository, manifest.digest)} for ${arch}: it is an image for ${actual}`,
-      { hint: `Name the image of the ${arch} release, or a multi-architecture one.` },
-    );
-  }
-  return { repository, raw, manifest, config, index };
 }
 
 function onlyImage(index: ImageIndex, repository: Repository): Descriptor {

@@ -2,7 +2,7 @@ import { OciError, RegistryError, ResolveError } from '../errors.ts';
 import type { Io } from '../io.ts';
 import { type Arch, ARCHES, findArch } from '../oci/arch.ts';
 import { parseManifest, type RawManifest } from '../oci/manifest.ts';
-import { imagesOf, openImage, type OpenedImage } from '../oci/open-image.ts';
+import { findImage, imagesOf, openImage, type OpenedImage, withConfig } from '../oci/open-image.ts';
 import { formatReference, pinned, type Reference, tagged } from '../oci/reference.ts';
 import { parseTag, type Tag } from '../oci/tag.ts';
 import type { Repository } from '../registry/repository.ts';
@@ -52,10 +52,11 @@ export async function openReleases(
     name.kind === 'version' ? await findByVersion(name, request, io) : await findByImage(name, request, io);
   return Promise.all(
     sources.map(async ({ arch, raw }): Promise<OpenedRelease> => {
-      const image = await forArch({ arch, what: `release ${request.release}` }, () =>
-        openImage(repository, raw, arch),
-      );
-      const payload = await readPayload(image, io.signal);
+      const { image, payload } = await forArch({ arch, what: `release ${request.release}` }, async () => {
+        const found = await findImage(repository, raw, arch);
+        const [image, payload] = await Promise.all([withConfig(found, arch), readPayload(found, io.signal)]);
+        return { image, payload };
+      });
       requireVersion(name, payload, image);
       requireLayering(payload.version);
       return { arch, image, reference: pinned(repository.reference, image.manifest.digest), payload };

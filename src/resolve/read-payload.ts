@@ -1,7 +1,7 @@
 import { OciError, ResolveError } from '../errors.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { readLayerFiles, unpackLimit } from '../oci/layer-files.ts';
-import type { OpenedImage } from '../oci/open-image.ts';
+import type { FoundImage } from '../oci/open-image.ts';
 import { formatReference, pinned } from '../oci/reference.ts';
 import { SMALL_LAYER_BYTES } from './layer-search.ts';
 import { parsePayload, type Payload } from './payload.ts';
@@ -18,7 +18,7 @@ const PREFIX_BYTES = 256 * 1024;
  *
  * @throws {ResolveError} `PAYLOAD_INVALID`; {OciError} and {RegistryError} when a layer cannot be read.
  */
-export async function readPayload(image: OpenedImage, signal: AbortSignal): Promise<Payload> {
+export async function readPayload(image: FoundImage, signal: AbortSignal): Promise<Payload> {
   const files = new Map<string, Buffer>();
   const { layers } = image.manifest;
   const last = layers.at(-1);
@@ -47,7 +47,7 @@ interface Reading {
 }
 
 /** A start that does not unpack on its own tells nothing: the whole layer is read then, and judged. */
-async function readStart(image: OpenedImage, layer: Descriptor, { files, signal }: Reading): Promise<void> {
+async function readStart(image: FoundImage, layer: Descriptor, { files, signal }: Reading): Promise<void> {
   try {
     const start = await readLayerFiles(
       () => image.repository.readBlob(layer, { signal, firstBytes: PREFIX_BYTES }),
@@ -59,7 +59,7 @@ async function readStart(image: OpenedImage, layer: Descriptor, { files, signal 
   }
 }
 
-async function readWhole(image: OpenedImage, layer: Descriptor, { files, signal }: Reading): Promise<void> {
+async function readWhole(image: FoundImage, layer: Descriptor, { files, signal }: Reading): Promise<void> {
   const isSmall = layer.sizeBytes <= SMALL_LAYER_BYTES;
   const found = await readLayerFiles(() => image.repository.readBlob(layer, { signal }), {
     maxBytes: unpackLimit(layer.sizeBytes),

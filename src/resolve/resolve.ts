@@ -1,20 +1,13 @@
 import type { KernelFlavour } from '../spec/kernel-release.ts';
-import { componentsOf, type Components, type FetchedManifests, type OpenedComponent } from './components.ts';
+import { type ChosenStream, chooseStream } from './choose-stream.ts';
+import { componentsOf, type Components, type FetchedManifests } from './components.ts';
 import { requireMatch } from './cross-check.ts';
 import { toolkitFacts } from './driver-toolkit.ts';
 import { kernelsOf } from './flavours.ts';
 import { findMachineOs, machineOsVersion } from './machine-os.ts';
 import { openReleases, type OpenedRelease, type OpenReleaseRequest, type ResolveIo } from './open-release.ts';
 import { osKernel } from './os-kernel.ts';
-import type { Payload } from './payload.ts';
-import {
-  defaultStream,
-  imagesOfStream,
-  STREAM_CLASS,
-  type StreamCandidate,
-  streamCandidates,
-  streamUnknown,
-} from './streams.ts';
+import { imagesOfStream, STREAM_CLASS } from './streams.ts';
 import type { Target } from './target.ts';
 
 /** A release, and which of its targets are wanted. */
@@ -62,10 +55,8 @@ async function resolveRelease(
   request: ResolveRequest,
   io: ResolveIo,
 ): Promise<readonly Target[]> {
-  const wanted: readonly (string | undefined)[] =
-    request.streams === undefined || request.streams.length === 0
-      ? [undefined]
-      : [...new Set(request.streams)];
+  const { streams = [] } = request;
+  const wanted: readonly (string | undefined)[] = streams.length === 0 ? [undefined] : [...new Set(streams)];
   return Promise.all(
     wanted.map(async (stream) => {
       const chosen = await chooseStream(parts.release.payload, stream, parts.components);
@@ -74,45 +65,19 @@ async function resolveRelease(
   );
 }
 
-interface ChosenStream extends StreamCandidate {
-  readonly opened: OpenedComponent;
-}
-
-/** Annotations decide first, then the label of the image, then names. Only images that may be the one are opened. */
-async function chooseStream(
-  payload: Payload,
-  wanted: string | undefined,
-  components: Components,
-): Promise<ChosenStream> {
-  const candidates = streamCandidates(payload);
-  const [only] = candidates;
-  const isOnly = candidates.length === 1;
-  const stream = wanted ?? (isOnly ? only?.stream : undefined) ?? defaultStream(payload);
-  const byLikelihood = candidates
-    .filter((candidate) => !candidate.isAnnotated || candidate.stream === stream)
-    .toSorted((a, b) => Number(b.stream === stream) - Number(a.stream === stream));
-  for (const candidate of byLikelihood) {
-    const opened = await components.open(candidate.osImage);
-    const labelled = opened.image.config.labels[STREAM_CLASS] ?? '';
-    const isCertain = candidate.isAnnotated || labelled !== '';
-    const actual = candidate.isAnnotated || labelled === '' ? candidate.stream : labelled;
-    if (actual === stream || (wanted === undefined && isOnly)) {
-      return { ...candidate, stream: actual, isAnnotated: isCertain, opened };
-    }
-  }
-  throw streamUnknown(payload, `it has none called ${JSON.stringify(stream.slice(0, 100))}`);
-}
-
 async function resolveStream(
   { release, components, chosen }: Parts & { readonly chosen: ChosenStream },
   request: ResolveRequest,
   io: ResolveIo,
 ): Promise<Target> {
   const { arch, payload } = release;
-  const { stream, opened: os } = chosen;
   const images = imagesOfStream(payload, chosen);
-  const [kernel, { toolkit, facts }, extensions] = await Promise.all([
-    osKernel(os.image, arch, io),
+  const [{ os, kernel, stream, isCertain }, { toolkit, facts }, extensions] = await Promise.all([
+    components.open(images.osImage).then(async (os) => ({
+      os,
+      ...chosen.requireLabel(os.image.config.labels),
+      kernel: await osKernel(os.image, arch, io),
+    })),
     components
       .open(images.driverToolkit)
       .then(async (toolkit) => ({ toolkit, facts: await toolkitFacts(toolkit.image, arch, io) })),
@@ -124,7 +89,7 @@ async function resolveStream(
     osImage: {
       reference: os.resolved.reference,
       kernel: kernel.release,
-      stream: chosen.isAnnotated ? stream : '',
+      stream: isCertain ? stream : '',
       rhelVersion: osRhel,
     },
     driverToolkit: {
@@ -133,6 +98,10 @@ async function resolveStream(
       stream: toolkit.image.config.labels[STREAM_CLASS] ?? '',
       rhelVersion: facts.rhelVersion,
     },
+  });
+  io.report({
+    type: 'detail',
+    message: `${payload.version} (${arch}, ${stream}): kernel ${kernel.release} by ${kernel.source} of ${os.resolved.name}, driver-toolkit by ${facts.source}`,
   });
   const digest = release.image.manifest.digest;
   return {

@@ -79,6 +79,20 @@ describe('resolve()', () => {
     expect(world.images.served.reduce((sum, { bytes }) => sum + bytes, 0)).toBeLessThan(20_000);
   });
 
+  it('says what told it the kernel', async () => {
+    const world = setUpResolve();
+    await addRelease(world);
+
+    await resolve({ release: '4.18.4' }, world.io);
+
+    expect(world.events).toEqual([
+      {
+        type: 'detail',
+        message: `4.18.4 (x86_64, rhel-9): kernel ${KERNEL} by history of rhel-coreos, driver-toolkit by driver-toolkit-release.json`,
+      },
+    ]);
+  });
+
   it('resolves a release by pullspec, tag or digest', async () => {
     const world = setUpResolve();
     const { release } = await addRelease(world);
