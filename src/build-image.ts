@@ -1,0 +1,244 @@
+import { createHash } from 'node:crypto';
+import type { CompiledDriver } from './compile/compile.ts';
+import type { Io } from './io.ts';
+import { decompressModule } from './kmod/compression.ts';
+import type { KernelModule } from './kmod/module.ts';
+import { readModule } from './kmod/read-module.ts';
+import { readFirmware } from './layer/firmware.ts';
+import { layer, type Layer } from './layer/layer.ts';
+import { modulePath, type PlacedDriver, type PlacedModule } from './layer/place.ts';
+import {
+  driverToolkitReleaseFile,
+  type Provenance,
+  provenanceFile,
+  provenanceLabels,
+} from './layer/provenance.ts';
+import { makeOsImageMachineConfig } from './manifests/os-image.ts';
+import { toYaml } from './manifests/yaml.ts';
+import type { Digest } from './oci/digest.ts';
+import { appendLayer } from './oci/image.ts';
+import { openImage, type OpenedImage } from './oci/open-image.ts';
+import { pinned, type Reference } from './oci/reference.ts';
+import { type Tag, tagFrom } from './oci/tag.ts';
+import { inputHashOf } from './plan/input-hash.ts';
+import type { ImageUnit } from './plan/plan.ts';
+import { push } from './push/push.ts';
+import type { Target } from './resolve/target.ts';
+import type { OpenedSigner } from './sign/open-signer.ts';
+import { signModule } from './sign/sign.ts';
+import { objectNameFrom } from './spec/object-name.ts';
+import { type Driver, type DriverSet, pathFrom } from './spec/spec.ts';
+import { checkModule } from './verify/check-module.ts';
+
+export interface BuildImageRequest {
+  readonly set: DriverSet;
+  readonly unit: ImageUnit;
+  /** In the order of `unit.compiles`. */
+  readonly drivers: readonly CompiledDriver[];
+  /** Undefined: the modules stay unsigned. */
+  readonly signer: OpenedSigner | undefined;
+  readonly toolVersion: string;
+}
+
+/** A layered image that was pushed, and what rolls it out. */
+export interface BuiltImage {
+  readonly target: Target;
+  /** By digest. */
+  readonly image: Reference;
+  readonly digest: Digest;
+  readonly tag: Tag;
+  readonly layer: Pick<Layer, 'digest' | 'diffId' | 'overridden' | 'indexes'> & {
+    readonly sizeBytes: number;
+    readonly files: readonly { readonly path: string; readonly sizeBytes: number }[];
+  };
+  readonly provenance: Provenance;
+  readonly copiedBytes: number;
+  /** True when this very image was there already. */
+  readonly wasThere: boolean;
+  /** Manifests by file name; none when the image was written to a layout, from which nodes cannot pull. */
+  readonly manifests: readonly { readonly fileName: string; readonly yaml: string }[];
+}
+
+/**
+ * Makes one layered image: sign, check, layer, push, manifests.
+ *
+ * @throws {KmodError} of the stage that failed; nothing is pushed unless every module was accepted.
+ */
+export async function buildImage(request: BuildImageRequest, io: Io): Promise<BuiltImage> {
+  const { set, unit } = request;
+  const { target } = unit;
+  const kernel = target.osImage.kernel;
+  const stage = stages(unit.id, io);
+
+  const signed = await stage('sign', () => signAll(request, io));
+  const base = await openBase(target, io);
+  const provenance = provenanceOf(request, signed);
+  const made = await stage('layer', () =>
+    layer(
+      {
+        image: base,
+        kernel,
+        drivers: signed.map(({ placed }) => placed),
+        modules: new Map(signed.flatMap(({ modules }) => [...modules])),
+        extraFiles: [provenanceFile(provenance), driverToolkitReleaseFile(target)],
+      },
+      io,
+    ),
+  );
+  const image = appendLayer({
+    base,
+    layer: made,
+    labels: provenanceLabels(provenance, base.config.labels),
+    layerAnnotations: base.manifest.layers.some(
+      ({ annotations }) => annotations?.['ostree.components'] !== undefined,
+    )
+      ? { 'ostree.components': `kmodlayer-${set.name}` }
+      : {},
+    createdBy: `kmodlayer: ${set.drivers.map(({ name, version }) => `${name} ${version}`).join(', ')} for ${kernel}`,
+    created: createdAt(base, io.env),
+  });
+  const tag = tagFrom(`${target.release.version}-${kernel}-${provenance.inputHash.slice(0, 12)}`);
+  const to = await io.images.open(set.publish.osImage, 'write');
+  const pushed = await stage('push', () => push({ image, base: base.repository, to, tag }, io));
+  const reference = pinned(set.publish.osImage, pushed.digest);
+  return {
+    target,
+    image: reference,
+    digest: pushed.digest,
+    tag,
+    layer: {
+      digest: made.digest,
+      diffId: made.diffId,
+      sizeBytes: made.bytes.length,
+      overridden: made.overridden,
+      indexes: made.indexes,
+      files: made.files.map(({ path, bytes }) => ({ path, sizeBytes: bytes.length })),
+    },
+    provenance,
+    copiedBytes: pushed.copiedBytes,
+    wasThere: pushed.wasThere,
+    manifests: manifestsOf(set, reference),
+  };
+}
+
+interface SignedDriver {
+  readonly driver: Driver;
+  readonly compiled: CompiledDriver;
+  readonly placed: PlacedDriver;
+  readonly modules: ReadonlyMap<string, KernelModule>;
+}
+
+async function signAll(
+  { set, unit, drivers, signer }: BuildImageRequest,
+  io: Io,
+): Promise<readonly SignedDriver[]> {
+  return Promise.all(
+    drivers.map(async (compiled, at) => {
+      const driver = set.drivers[at];
+      if (driver === undefined) throw new TypeError(`No driver for the results of ${compiled.driver}`);
+      const modules = new Map<string, KernelModule>();
+      const placed: PlacedModule[] = [];
+      for (const spec of driver.modules) {
+        const found = compiled.modules.find(({ name }) => name === spec.name);
+        if (found === undefined)
+          throw new TypeError(`No module ${spec.name} in the results of ${driver.name}`);
+        const plain = await decompressModule(found.bytes);
+        const fileName = found.fileName.replace(/\.(?:gz|xz|zst)$/, '');
+        const module = readModule(plain);
+        checkModule({ fileName, module, arch: unit.target.arch, kernel: unit.target.osImage.kernel });
+        const bytes =
+          signer === undefined ? plain : await signModule(plain, signer.signer, { hash: signer.hash });
+        modules.set(modulePath(driver.name, fileName), module);
+        placed.push({ ...spec, fileName, bytes });
+      }
+      const firmware =
+        driver.firmware === undefined
+          ? []
+          : await readFirmware(pathFrom(set.file, driver.firmware), io.files);
+      return {
+        driver,
+        compiled,
+        modules,
+        placed: { name: driver.name, modules: placed, softdeps: driver.softdeps, firmware },
+      };
+    }),
+  );
+}
+
+async function openBase(target: Target, io: Io): Promise<OpenedImage> {
+  const repository = await io.images.open(target.osImage.location, 'read');
+  return openImage(repository, target.osImage.digest, target.arch);
+}
+
+function provenanceOf(
+  { set, unit, signer, toolVersion }: BuildImageRequest,
+  signed: readonly SignedDriver[],
+): Provenance {
+  const { target } = unit;
+  const drivers = signed.map(({ driver, compiled, placed }) => ({
+    name: driver.name,
+    version: driver.version,
+    source: { ...compiled.source },
+    modules: placed.modules.map(({ name, fileName, bytes, replaces }) => ({
+      name,
+      path: `/usr/lib/modules/${target.osImage.kernel}/${modulePath(driver.name, fileName)}`,
+      sha256: createHash('sha256').update(bytes).digest('hex'),
+      replaces,
+    })),
+  }));
+  const inputHash = inputHashOf({
+    base: target.osImage.digest,
+    driverToolkit: target.driverToolkit.digest,
+    kernel: target.osImage.kernel,
+    name: set.name,
+    drivers: signed.map(({ placed }, at) => ({ ...drivers[at], placed: settingsOf(placed) })),
+    build: set.drivers.map(({ build }) => build ?? null),
+    signer: signer?.provenance ?? null,
+  });
+  return { name: set.name, target, drivers, signer: signer?.provenance, inputHash, toolVersion };
+}
+
+/** What of a driver is in the layer besides its modules' bytes. */
+function settingsOf({ modules, softdeps, firmware }: PlacedDriver): Record<string, unknown> {
+  return {
+    modules: modules.map(({ name, autoload, parameters, replaces }) => ({
+      name,
+      autoload,
+      parameters,
+      replaces,
+    })),
+    softdeps,
+    firmware: firmware.map(({ path, bytes }) => ({
+      path,
+      sha256: createHash('sha256').update(bytes).digest('hex'),
+    })),
+  };
+}
+
+/** The base's own time, so that the same inputs give the same image; `SOURCE_DATE_EPOCH` wins. */
+function createdAt(base: OpenedImage, env: Io['env']): string {
+  const epoch = Number(env['SOURCE_DATE_EPOCH']);
+  if (Number.isSafeInteger(epoch) && epoch > 0) return new Date(epoch * 1000).toISOString();
+  const created = new Date(String(base.config.json['created']));
+  return (Number.isNaN(created.getTime()) ? new Date(0) : created).toISOString();
+}
+
+function manifestsOf(set: DriverSet, image: Reference): BuiltImage['manifests'] {
+  if (image.transport !== 'docker') return [];
+  return set.rollout.pools.map((pool) => {
+    const name = objectNameFrom(`99-${pool}-${set.name}`);
+    return { fileName: `${name}.yaml`, yaml: toYaml([makeOsImageMachineConfig({ name, pool, image })]) };
+  });
+}
+
+/** Says when a stage begins and ends. */
+function stages(target: string, io: Io) {
+  return async <T>(stage: 'sign' | 'layer' | 'push', work: () => Promise<T>): Promise<T> => {
+    io.signal.throwIfAborted();
+    const started = io.now().getTime();
+    io.report({ type: 'stage-started', target, stage });
+    const result = await work();
+    io.report({ type: 'stage-finished', target, stage, ms: io.now().getTime() - started });
+    return result;
+  };
+}

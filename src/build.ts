@@ -1,0 +1,128 @@
+import pLimit from 'p-limit';
+import { buildImage, type BuiltImage } from './build-image.ts';
+import { compile, type CompiledDriver } from './compile/compile.ts';
+import type { Io } from './io.ts';
+import { type CompileUnit, type ImageUnit, plan, type Plan, requireLayerable } from './plan/plan.ts';
+import { resolve } from './resolve/resolve.ts';
+import type { Target } from './resolve/target.ts';
+import { openSigner } from './sign/open-signer.ts';
+import { type DriverSet, referenceFrom, type ReleaseRequest } from './spec/spec.ts';
+import { formatReference } from './oci/reference.ts';
+
+/** Releases that are resolved at a time. */
+const RELEASES_AT_ONCE = 4;
+
+export interface BuildOptions {
+  /** Compiles that run at a time; 1 when absent. */
+  readonly jobs?: number;
+  /** Goes on with the other targets after one failed. */
+  readonly keepGoing?: boolean;
+  /** Says which targets to build; all when absent. */
+  readonly only?: (target: Target) => boolean;
+  /** Version of kmodlayer, for the provenance. */
+  readonly toolVersion: string;
+}
+
+/** What a build would do: the releases of the set, resolved, and what each needs. Changes nothing. */
+export async function planBuild(
+  set: DriverSet,
+  options: Pick<BuildOptions, 'only' | 'keepGoing'>,
+  io: Io,
+): Promise<{ readonly plan: Plan; readonly failures: readonly Failure[] }> {
+  requireLayerable(set.targets);
+  const { targets, failures } = await resolveAll(set, options, io);
+  return { plan: plan(set, options.only === undefined ? targets : targets.filter(options.only)), failures };
+}
+
+/** What could not be done, and why. */
+export interface Failure {
+  /** A release, or a target in a few words. */
+  readonly what: string;
+  readonly error: unknown;
+}
+
+/** What came of a build. */
+export interface BuildResult {
+  /** One image for each target that was done, in the order of the spec. */
+  readonly images: readonly BuiltImage[];
+  /** Releases and targets that failed; only ever not empty with `keepGoing`. */
+  readonly failures: readonly Failure[];
+}
+
+/**
+ * The whole product, top to bottom: every stage is a folder.
+ *
+ * @throws {KmodError} the first failure, unless the build is to go on after one.
+ */
+export async function build(set: DriverSet, options: BuildOptions, io: Io): Promise<BuildResult> {
+  const signer = await openSigner(set, io);
+  const planned = await planBuild(set, options, io);
+  const compileOnce = makeCompileOnce(set, options, io);
+  const images: BuiltImage[] = [];
+  const failures = [...planned.failures];
+  for (const unit of planned.plan.images) {
+    try {
+      const drivers = await compileAll(unit, compileOnce);
+      images.push(await buildImage({ set, unit, drivers, signer, toolVersion: options.toolVersion }, io));
+    } catch (error) {
+      if (options.keepGoing !== true || io.signal.aborted) throw error;
+      failures.push({ what: unit.id, error });
+    }
+  }
+  return { images, failures };
+}
+
+async function resolveAll(
+  set: DriverSet,
+  { keepGoing = false }: Pick<BuildOptions, 'keepGoing'>,
+  io: Io,
+): Promise<{ readonly targets: readonly Target[]; readonly failures: readonly Failure[] }> {
+  const { releases, arches, streams, releaseRepository } = set.targets;
+  const limit = pLimit(RELEASES_AT_ONCE);
+  const names = releases.map((release) => nameOf(release, set.file));
+  const results = await Promise.allSettled(
+    names.map((release) =>
+      limit(() => resolve({ release, arches, streams, releaseRepository, kernels: ['default'] }, io)),
+    ),
+  );
+  const failures = results.flatMap((result, at): Failure[] =>
+    result.status === 'rejected' ? [{ what: names[at] ?? '', error: result.reason }] : [],
+  );
+  if (failures[0] !== undefined && (!keepGoing || io.signal.aborted)) throw failures[0].error;
+  return {
+    targets: results.flatMap((result) => (result.status === 'fulfilled' ? result.value : [])),
+    failures,
+  };
+}
+
+function nameOf(release: ReleaseRequest, file: string): string {
+  return release.type === 'version'
+    ? release.version
+    : formatReference(referenceFrom(file, release.reference));
+}
+
+/** Each driver is compiled once for each kernel, whoever asks first. */
+function makeCompileOnce(
+  set: DriverSet,
+  options: BuildOptions,
+  io: Io,
+): (unit: CompileUnit) => Promise<CompiledDriver> {
+  const limit = pLimit(options.jobs ?? 1);
+  const started = new Map<string, Promise<CompiledDriver>>();
+  return (unit) => {
+    const running = started.get(unit.id) ?? limit(() => compile({ set, ...unit }, io));
+    started.set(unit.id, running);
+    return running;
+  };
+}
+
+async function compileAll(
+  unit: ImageUnit,
+  compileOnce: (unit: CompileUnit) => Promise<CompiledDriver>,
+): Promise<readonly CompiledDriver[]> {
+  const results = await Promise.allSettled(unit.compiles.map(compileOnce));
+  return results.map((result) => {
+    if (result.status === 'rejected') throw result.reason;
+    return result.value;
+  });
+}

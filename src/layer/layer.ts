@@ -1,0 +1,98 @@
+import { ModuleError } from '../errors.ts';
+import type { Io } from '../io.ts';
+import type { KernelModule } from '../kmod/module.ts';
+import type { NewLayer } from '../oci/image.ts';
+import type { OpenedImage } from '../oci/open-image.ts';
+import type { KernelRelease } from '../spec/kernel-release.ts';
+import { moduleNameOfPath } from '../spec/module-name.ts';
+import { readBase } from './base.ts';
+import { makeLayer } from './make-layer.ts';
+import { mergeWithBase } from './merge-base.ts';
+import { modulePath, type PlacedDriver, placeDriver } from './place.ts';
+import type { LayerFile } from './tar.ts';
+
+export interface LayerRequest {
+  readonly image: OpenedImage;
+  readonly kernel: KernelRelease;
+  /** All drivers of the set: a pool has one OS image, so they share a layer. */
+  readonly drivers: readonly PlacedDriver[];
+  /** What the indexes need to know of each module, by the path that `modulePath` gives. */
+  readonly modules: ReadonlyMap<string, KernelModule>;
+  /** Files that go in as they are, for instance the provenance. */
+  readonly extraFiles: readonly LayerFile[];
+}
+
+export interface Layer extends NewLayer {
+  readonly files: readonly LayerFile[];
+  /** In-tree modules that our modules take the place of, with both paths. */
+  readonly overridden: readonly { readonly name: string; readonly winner: string; readonly loser: string }[];
+  /** Index files that were replaced, by name. */
+  readonly indexes: readonly string[];
+}
+
+/**
+ * Lays out the layer of a driver set: modules, their configuration, firmware, and the depmod indexes of the base with
+ * the modules merged in. Reads of the base only its indexes.
+ *
+ * @throws {LayerError} `INDEX_NOT_FOUND`, `PATH_CONFLICT`, `PATH_INVALID`; {ModuleError} `OVERRIDE_UNDECLARED` and as
+ *   `mergeIndexes` does.
+ */
+export async function layer(request: LayerRequest, io: Pick<Io, 'cache' | 'report'>): Promise<Layer> {
+  const { image, kernel, drivers, modules } = request;
+  const base = await readBase(image, kernel, io);
+  const added = [...modules].map(([path, module]) => ({ path, module }));
+  requireDeclared(drivers, base.indexes);
+  const placed = drivers.flatMap((driver) => placeDriver(driver, kernel));
+  const ownConfig = new Map(
+    placed.filter(({ path }) => path.includes('/depmod.d/')).map(({ path, bytes }) => [path, bytes]),
+  );
+  const merged = await mergeWithBase({ image, base, kernel, added, ownConfig }, io);
+  const files = [
+    ...placed,
+    ...[...merged.files].map(([name, bytes]) => ({ path: `usr/lib/modules/${kernel}/${name}`, bytes })),
+    ...request.extraFiles,
+  ];
+  return {
+    ...(await makeLayer(files)),
+    files,
+    overridden: merged.overridden,
+    indexes: [...merged.files.keys()].sort(),
+  };
+}
+
+/** Taking the place of a module of the base must be said in the spec: it changes what runs on the node. */
+function requireDeclared(drivers: readonly PlacedDriver[], indexes: ReadonlyMap<string, Uint8Array>): void {
+  const inBase = new Map<string, string>();
+  for (const line of textOf(indexes.get('modules.dep')).split('\n')) {
+    const path = line.slice(0, Math.max(line.indexOf(':'), 0));
+    if (path !== '') inBase.set(moduleNameOfPath(path), path);
+  }
+  const builtIn = new Set(
+    textOf(indexes.get('modules.builtin')).split('\n').filter(Boolean).map(moduleNameOfPath),
+  );
+  for (const driver of drivers) {
+    for (const { name, fileName, replaces } of driver.modules) {
+      if (builtIn.has(name)) {
+        throw new ModuleError('DUPLICATE_MODULE', `Cannot add ${fileName}: the kernel has ${name} built in`, {
+          hint: 'A driver that is built into the kernel cannot be replaced by a module.',
+        });
+      }
+      const twin = inBase.get(name);
+      if (twin === undefined || twin === modulePath(driver.name, fileName) || replaces.includes(name))
+        continue;
+      throw new ModuleError(
+        'OVERRIDE_UNDECLARED',
+        `Cannot add ${fileName}: it would take the place of ${twin}`,
+        {
+          hint: `If that is wanted, say "replaces: [${name}]" for the module in the spec.`,
+        },
+      );
+    }
+  }
+}
+
+function textOf(bytes: Uint8Array | undefined): string {
+  return bytes === undefined
+    ? ''
+    : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+}
