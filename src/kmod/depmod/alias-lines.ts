@@ -1,19 +1,11 @@
 import { ModuleError } from '../../errors.ts';
-import { type IndexLayout, IndexTrie } from './index-trie.ts';
-import type { Pieces } from './names.ts';
 
 const NEWLINE = 0x0a;
 const SPACE = 0x20;
 const HASH = 0x23;
-const DASH = 0x2d;
-const OPEN = 0x5b;
-const CLOSE = 0x5d;
-const UNDERSCORE = 0x5f;
 const KEYWORD = Buffer.from('alias ');
 /** A line has at least this many bytes: `alias a b` and the newline. */
 const SHORTEST_LINE = 10;
-/** depmod's buffer for a normalised alias holds this much (`PATH_MAX - 1`). */
-const MAX_KEY = 4095;
 
 /** Where the lines `alias KEY OWNER` of `modules.alias` or `modules.symbols` stand, and whose they are. */
 export interface AliasLines {
@@ -91,59 +83,59 @@ export function headerLength(text: Buffer): number {
   return at;
 }
 
-/**
- * `modules.symbols.bin`, made of the lines of `modules.symbols`: keys stand as they are.
- *
- * @throws {ModuleError} `INDEX_UNSUPPORTED` for a key outside of 7-bit text.
- */
-export function toSymbolIndex(lines: AliasLines, names: Pieces, layout: IndexLayout): Buffer {
-  const trie = new IndexTrie(lines.text, lines.count);
-  for (let line = 0; line < lines.count; line++) {
-    const start = (lines.lineStart[line] as number) + KEY_OFFSET;
-    const end = lines.keyEnd[line] as number;
-    for (let at = start; at < end; at++)
-      if ((lines.text[at] as number) > 127) throw notAscii('modules.symbols');
-    const owner = lines.owner[line] as number;
-    trie.insert(start, end, owner, owner);
-  }
-  return trie.toBytes(layout, names);
-}
+/** Puts lines one after the other, from other texts or anew. */
+export class AliasLinesWriter {
+  readonly #text: Buffer;
+  readonly #lineStart: Int32Array;
+  readonly #keyEnd: Int32Array;
+  readonly #owner: Int32Array;
+  #count = 0;
+  #sizeBytes = 0;
 
-/**
- * `modules.alias.bin`, made of the lines of `modules.alias`: keys are normalised, and those with a bracket that has
- * no partner are left out, as depmod does.
- *
- * @throws {ModuleError} `INDEX_UNSUPPORTED` for a key outside of 7-bit text.
- */
-export function toAliasIndex(lines: AliasLines, names: Pieces, layout: IndexLayout): Buffer {
-  const keys = Buffer.from(lines.text);
-  const trie = new IndexTrie(keys, lines.count);
-  for (let line = 0; line < lines.count; line++) {
-    const start = (lines.lineStart[line] as number) + KEY_OFFSET;
-    const end = Math.min(lines.keyEnd[line] as number, start + MAX_KEY);
-    const owner = lines.owner[line] as number;
-    if (normaliseAlias('modules.alias', keys, start, end)) trie.insert(start, end, owner, owner);
+  /** @param size Most bytes and lines that will come. */
+  constructor(header: Buffer, size: { readonly bytes: number; readonly lines: number }) {
+    this.#text = Buffer.allocUnsafe(header.length + size.bytes);
+    this.#lineStart = new Int32Array(size.lines + 1);
+    this.#keyEnd = new Int32Array(size.lines);
+    this.#owner = new Int32Array(size.lines);
+    header.copy(this.#text);
+    this.#sizeBytes = header.length;
   }
-  return trie.toBytes(layout, names);
-}
 
-/**
- * Turns `-` into `_` outside of brackets, in place. False for brackets that do not match.
- *
- * @throws {ModuleError} `INDEX_UNSUPPORTED` for bytes outside of 7-bit text.
- * @see kmod, `shared/util.c`, `alias_normalize()`
- */
-export function normaliseAlias(file: string, bytes: Uint8Array, start: number, end: number): boolean {
-  let isInBrackets = false;
-  for (let at = start; at < end; at++) {
-    const byte = bytes[at] as number;
-    if (byte > 127) throw notAscii(file);
-    if (isInBrackets) isInBrackets = byte !== CLOSE;
-    else if (byte === DASH) bytes[at] = UNDERSCORE;
-    else if (byte === OPEN) isInBrackets = true;
-    else if (byte === CLOSE) return false;
+  /** Copies the lines from `first` to the one before `end`. `owners` gives new numbers of modules by old ones. */
+  copy(from: AliasLines, first: number, end: number, owners: Int32Array): void {
+    const start = from.lineStart[first] as number;
+    const shift = this.#sizeBytes - start;
+    from.text.copy(this.#text, this.#sizeBytes, start, from.lineStart[end]);
+    for (let line = first; line < end; line++) {
+      const at = this.#count++;
+      this.#lineStart[at] = (from.lineStart[line] as number) + shift;
+      this.#keyEnd[at] = (from.keyEnd[line] as number) + shift;
+      this.#owner[at] = owners[from.owner[line] as number] as number;
+    }
+    this.#sizeBytes = (from.lineStart[end] as number) + shift;
   }
-  return !isInBrackets;
+
+  /** Adds one line, with its newline. */
+  add(line: Buffer, owner: number): void {
+    line.copy(this.#text, this.#sizeBytes);
+    this.#lineStart[this.#count] = this.#sizeBytes;
+    this.#keyEnd[this.#count] = this.#sizeBytes + line.lastIndexOf(SPACE);
+    this.#owner[this.#count] = owner;
+    this.#count++;
+    this.#sizeBytes += line.length;
+  }
+
+  toLines(): AliasLines {
+    this.#lineStart[this.#count] = this.#sizeBytes;
+    return {
+      text: this.#text.subarray(0, this.#sizeBytes),
+      count: this.#count,
+      lineStart: this.#lineStart.subarray(0, this.#count + 1),
+      keyEnd: this.#keyEnd.subarray(0, this.#count),
+      owner: this.#owner.subarray(0, this.#count),
+    };
+  }
 }
 
 function startsWith(text: Uint8Array, start: number, prefix: Uint8Array): boolean {
@@ -163,12 +155,4 @@ function invalidLine(file: string, line: number): ModuleError {
   return new ModuleError('INDEX_INVALID', `Cannot read ${file}: line ${line + 2} is damaged`, {
     hint: 'Take the index from the image again, or compute all indexes anew with --full.',
   });
-}
-
-function notAscii(file: string): ModuleError {
-  return new ModuleError(
-    'INDEX_UNSUPPORTED',
-    `Cannot index ${file}: a name holds characters outside of 7-bit ASCII`,
-    { hint: 'The binary index cannot hold such a name; rename the alias in the module.' },
-  );
 }

@@ -1,5 +1,5 @@
 import { ModuleError } from '../../errors.ts';
-import type { AliasLines } from './alias-lines.ts';
+import { type AliasLines, parseAliasLines } from './alias-lines.ts';
 import { type Dependencies, parseDependencies } from './dependencies-file.ts';
 import { type Edges, numberModules, reduce } from './dependency-order.ts';
 import type { ByteOrder } from './hash.ts';
@@ -19,6 +19,7 @@ export interface BaseIndexes {
   readonly edges: Edges;
   /** For each module whose visit freed two or more others: these, so that their order is known. */
   readonly learned: ReadonlyMap<number, ReadonlySet<number>>;
+  readonly aliases: AliasLines;
   readonly symbols: AliasLines;
   readonly symbolBuckets: Int32Array;
 }
@@ -38,6 +39,11 @@ export function readBaseIndexes(
   const dependencies = parseDependencies(getFile(files, 'modules.dep'));
   const positions = readPositions(findFile(files, 'modules.order'), layout);
   const symbols = parseSymbolLines(getFile(files, 'modules.symbols'), dependencies.numberOfName);
+  const aliases = parseAliasLines(
+    'modules.alias',
+    getFile(files, 'modules.alias'),
+    dependencies.numberOfName,
+  );
   const edges = reduce(dependencies.closures);
   const learned = edges === undefined ? undefined : learnOrders(dependencies.closures, edges);
   if (edges === undefined || learned === undefined) throw unsupported('modules.dep');
@@ -52,7 +58,7 @@ export function readBaseIndexes(
     if (!isInOrder(dependencies, positions, byteOrder)) continue;
     return {
       ...{ files, layout, byteOrder, positions, dependencies },
-      ...{ edges, learned, symbols, symbolBuckets },
+      ...{ edges, learned, aliases, symbols, symbolBuckets },
     };
   }
   throw unsupported(isSymbolsInOrder ? 'modules.dep' : 'modules.symbols');

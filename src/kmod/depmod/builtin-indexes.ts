@@ -1,4 +1,4 @@
-import { normaliseAlias } from './alias-lines.ts';
+import { normaliseAlias } from './alias-index.ts';
 import { type IndexLayout, IndexTrie } from './index-trie.ts';
 import { moduleName, toPieces } from './names.ts';
 

@@ -1,8 +1,9 @@
-import { type AliasLines, KEY_OFFSET, parseAliasLines } from './alias-lines.ts';
+import { type AliasLines, KEY_OFFSET } from './alias-lines.ts';
 import { type BaseIndexes, readBaseIndexes, unsupported } from './base-indexes.ts';
 import { findFile, getFile } from './index-format.ts';
 import { DEVNAME_HEADER, deviceNode } from './module-lines.ts';
-import { groupAliasLines, parseOwnedText } from './owned-text.ts';
+import { isGrouped } from './merge-aliases.ts';
+import { parseOwnedText } from './owned-text.ts';
 import { writeIndexes } from './write-indexes.ts';
 
 /**
@@ -19,9 +20,7 @@ export function checkBase(files: ReadonlyMap<string, Uint8Array>): void {
 export function checkBaseIndexes(base: BaseIndexes): void {
   const { files, dependencies } = base;
   const { numberOfName } = dependencies;
-  const alias = getFile(files, 'modules.alias');
-  const aliasLines = parseAliasLines('modules.alias', alias, numberOfName);
-  if (groupAliasLines(aliasLines) === undefined) throw unsupported('modules.alias');
+  if (!isGrouped(base.aliases)) throw unsupported('modules.alias');
   for (const file of ['modules.softdep', 'modules.weakdep'] as const) {
     const text = findFile(files, file);
     if (text !== undefined && parseOwnedText(file, text, { word: 1, numberOfName }) === undefined) {
@@ -32,8 +31,8 @@ export function checkBaseIndexes(base: BaseIndexes): void {
   const written = writeIndexes(
     {
       ...{ paths: dependencies.paths, names: dependencies.names, closures: dependencies.closures },
-      ...{ alias, symbols: getFile(files, 'modules.symbols'), softdep: empty, weakdep: empty },
-      devname: listDeviceNodes(aliasLines, dependencies.names),
+      ...{ alias: base.aliases, symbols: base.symbols, softdep: empty, weakdep: empty },
+      devname: listDeviceNodes(base.aliases, dependencies.names),
     },
     base.layout,
     (file) => files.has(file) && file !== 'modules.softdep' && file !== 'modules.weakdep',

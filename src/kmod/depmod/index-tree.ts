@@ -1,4 +1,5 @@
 import { listModinfo, type KernelModule } from '../module.ts';
+import { parseAliasLines } from './alias-lines.ts';
 import { readBaseIndexes } from './base-indexes.ts';
 import { toBuiltinAliasIndex, toBuiltinIndex } from './builtin-indexes.ts';
 import { configForKernel, type DepmodConfig } from './config.ts';
@@ -20,7 +21,7 @@ import { orderModules, readPositions } from './module-order.ts';
 import { moduleName } from './names.ts';
 import { chooseFile, isSearched } from './search-order.ts';
 import { type AddedModule, checkPath, type Precedence } from './select-modules.ts';
-import { toSymbolsText } from './symbol-lines.ts';
+import { toSymbolLines } from './symbol-lines.ts';
 import { writeIndexes } from './write-indexes.ts';
 
 /** Which depmod to be. */
@@ -98,9 +99,15 @@ export function indexTree(request: TreeRequest): TreeIndexes {
   const edges = modules.map(({ module }) => findProviders(module.imports, owners));
   const numbers = numberModules(edges);
   if (numbers === undefined) throw cycle(edges, { modules });
-  const symbols = [...owners].map(([symbol, owner]) => ({ symbol, module: modules[owner]?.name ?? '' }));
+  const symbols = [...owners].map(([symbol, owner]) => ({
+    symbol,
+    owner,
+    module: modules[owner]?.name ?? '',
+  }));
   const join = (header: string, lines: (name: string, module: KernelModule) => string): Buffer =>
     Buffer.from(header + modules.map(({ name, module }) => lines(name, module)).join(''), 'latin1');
+  const alias = join(ALIAS_HEADER, (name, module) => aliasLines(name, module).join(''));
+  const numberOfName = new Map(modules.map(({ name }, number) => [name, number]));
   const devname = join('', (name, module) => deviceNode(name, listModinfo(module, 'alias')));
   const files = new Map(
     writeIndexes(
@@ -108,8 +115,8 @@ export function indexTree(request: TreeRequest): TreeIndexes {
         paths: modules.map(({ path }) => path),
         names: modules.map(({ name }) => name),
         closures: closeOver(edges, numbers),
-        symbols: toSymbolsText(symbols, byteOrder),
-        alias: join(ALIAS_HEADER, aliasLines),
+        symbols: toSymbolLines(symbols, byteOrder),
+        alias: parseAliasLines('modules.alias', alias, numberOfName),
         softdep: join(SOFTDEP_HEADER, (name, module) => dependencyHints('softdep', name, module)),
         weakdep: join(WEAKDEP_HEADER, (name, module) => dependencyHints('weakdep', name, module)),
         devname:

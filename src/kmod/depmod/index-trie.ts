@@ -96,18 +96,87 @@ export class IndexTrie {
   /** The index file. `text` gives the words of each value. */
   toBytes(layout: IndexLayout, text: Pieces): Buffer {
     const order = layout === 'post-order' ? this.#postOrder() : this.#preOrder();
+    // Fields in locals: the loops run once, over all nodes, mostly before they are compiled.
+    const [keys, labels] = [this.#keys, this.#label];
+    const [prefixStart, prefixEnd] = [this.#prefixStart, this.#prefixEnd];
+    const [firstChild, nextSibling] = [this.#firstChild, this.#nextSibling];
+    const [firstValue, nextValue] = [this.#firstValue, this.#nextValue];
+    const [priorities, values] = [this.#priority, this.#value];
+    const { bytes: textBytes, start: textStart, end: textEnd } = text;
+
     const offsets = new Uint32Array(this.#nodeCount);
+    const lastLabel = new Uint8Array(this.#nodeCount);
     let sizeBytes = HEADER_BYTES;
-    for (const node of order) {
-      offsets[node] = sizeBytes | this.#flags(node);
-      sizeBytes += this.#sizeOf(node, text);
+    for (let position = 0; position < order.length; position++) {
+      const node = order[position] as number;
+      let offset = sizeBytes;
+      const prefixLength = (prefixEnd[node] as number) - (prefixStart[node] as number);
+      if (prefixLength > 0) {
+        offset |= NODE_PREFIX;
+        sizeBytes += prefixLength + 1;
+      }
+      const first = firstChild[node] as number;
+      if (first !== 0) {
+        let last = first;
+        for (let next = first; next !== 0; next = nextSibling[next] as number) last = next;
+        lastLabel[node] = labels[last] as number;
+        offset |= NODE_CHILDREN;
+        sizeBytes += 2 + 4 * ((labels[last] as number) - (labels[first] as number) + 1);
+      }
+      let value = firstValue[node] as number;
+      if (value !== 0) {
+        offset |= NODE_VALUES;
+        sizeBytes += 4;
+      }
+      for (; value !== 0; value = nextValue[value] as number) {
+        const piece = values[value] as number;
+        sizeBytes += 5 + (textEnd[piece] as number) - (textStart[piece] as number);
+      }
+      offsets[node] = offset;
     }
+
     const bytes = Buffer.alloc(sizeBytes);
     bytes.writeUInt32BE(INDEX_MAGIC, 0);
     bytes.writeUInt32BE(INDEX_VERSION, 4);
     writeWord(bytes, 8, offsets[0] as number);
     let at = HEADER_BYTES;
-    for (const node of order) at = this.#writeNode(bytes, at, node, offsets, text);
+    for (let position = 0; position < order.length; position++) {
+      const node = order[position] as number;
+      let prefix = prefixStart[node] as number;
+      const end = prefixEnd[node] as number;
+      if (prefix < end) {
+        while (prefix < end) bytes[at++] = keys[prefix++] as number;
+        at++;
+      }
+      const first = firstChild[node] as number;
+      if (first !== 0) {
+        const firstLabel = labels[first] as number;
+        bytes[at] = firstLabel;
+        bytes[at + 1] = lastLabel[node] as number;
+        const slots = at + 2 - 4 * firstLabel;
+        for (let child = first; child !== 0; child = nextSibling[child] as number) {
+          writeWord(bytes, slots + 4 * (labels[child] as number), offsets[child] as number);
+        }
+        at += 2 + 4 * ((lastLabel[node] as number) - firstLabel + 1);
+      }
+      let value = firstValue[node] as number;
+      if (value === 0) continue;
+      const countAt = at;
+      at += 4;
+      let count = 0;
+      for (; value !== 0; value = nextValue[value] as number) {
+        count++;
+        writeWord(bytes, at, priorities[value] as number);
+        at += 4;
+        const piece = values[value] as number;
+        const pieceEnd = textEnd[piece] as number;
+        for (let from = textStart[piece] as number; from < pieceEnd; from++) {
+          bytes[at++] = textBytes[from] as number;
+        }
+        at++;
+      }
+      writeWord(bytes, countAt, count);
+    }
     return bytes;
   }
 
@@ -157,6 +226,7 @@ export class IndexTrie {
   }
 
   #preOrder(): Int32Array {
+    const [firstChild, nextSibling] = [this.#firstChild, this.#nextSibling];
     const order = new Int32Array(this.#nodeCount);
     const parents = new Int32Array(this.#nodeCount);
     let depth = 0;
@@ -164,111 +234,40 @@ export class IndexTrie {
     let node = 0;
     for (;;) {
       order[count++] = node;
-      const child = this.#firstChild[node] as number;
+      const child = firstChild[node] as number;
       if (child !== 0) {
         parents[depth++] = node;
         node = child;
         continue;
       }
-      while (this.#nextSibling[node] === 0) {
+      while (nextSibling[node] === 0) {
         if (depth === 0) return order;
         node = parents[--depth] as number;
       }
-      node = this.#nextSibling[node] as number;
+      node = nextSibling[node] as number;
     }
   }
 
   #postOrder(): Int32Array {
+    const [firstChild, nextSibling] = [this.#firstChild, this.#nextSibling];
     const order = new Int32Array(this.#nodeCount);
     const parents = new Int32Array(this.#nodeCount);
     let depth = 0;
     let count = 0;
     let node = 0;
     for (;;) {
-      while (this.#firstChild[node] !== 0) {
+      while (firstChild[node] !== 0) {
         parents[depth++] = node;
-        node = this.#firstChild[node] as number;
+        node = firstChild[node] as number;
       }
       order[count++] = node;
-      while (this.#nextSibling[node] === 0) {
+      while (nextSibling[node] === 0) {
         if (depth === 0) return order;
         node = parents[--depth] as number;
         order[count++] = node;
       }
-      node = this.#nextSibling[node] as number;
+      node = nextSibling[node] as number;
     }
-  }
-
-  #flags(node: number): number {
-    return (
-      (this.#prefixEnd[node] !== this.#prefixStart[node] ? NODE_PREFIX : 0) |
-      (this.#firstValue[node] !== 0 ? NODE_VALUES : 0) |
-      (this.#firstChild[node] !== 0 ? NODE_CHILDREN : 0)
-    );
-  }
-
-  #lastChild(node: number): number {
-    let child = this.#firstChild[node] as number;
-    while (this.#nextSibling[child] !== 0) child = this.#nextSibling[child] as number;
-    return child;
-  }
-
-  #sizeOf(node: number, text: Pieces): number {
-    let size = 0;
-    const prefixLength = (this.#prefixEnd[node] as number) - (this.#prefixStart[node] as number);
-    if (prefixLength > 0) size += prefixLength + 1;
-    const first = this.#firstChild[node] as number;
-    if (first !== 0) {
-      const span = (this.#label[this.#lastChild(node)] as number) - (this.#label[first] as number) + 1;
-      size += 2 + 4 * span;
-    }
-    let value = this.#firstValue[node] as number;
-    if (value !== 0) size += 4;
-    for (; value !== 0; value = this.#nextValue[value] as number) {
-      const piece = this.#value[value] as number;
-      size += 4 + (text.end[piece] as number) - (text.start[piece] as number) + 1;
-    }
-    return size;
-  }
-
-  #writeNode(bytes: Buffer, start: number, node: number, offsets: Uint32Array, text: Pieces): number {
-    let at = start;
-    const prefixEnd = this.#prefixEnd[node] as number;
-    let prefix = this.#prefixStart[node] as number;
-    if (prefix < prefixEnd) {
-      while (prefix < prefixEnd) bytes[at++] = this.#keys[prefix++] as number;
-      at++;
-    }
-    const first = this.#firstChild[node] as number;
-    if (first !== 0) {
-      const firstLabel = this.#label[first] as number;
-      const lastLabel = this.#label[this.#lastChild(node)] as number;
-      bytes[at++] = firstLabel;
-      bytes[at++] = lastLabel;
-      for (let child = first; child !== 0; child = this.#nextSibling[child] as number) {
-        const slot = (this.#label[child] as number) - firstLabel;
-        writeWord(bytes, at + 4 * slot, offsets[child] as number);
-      }
-      at += 4 * (lastLabel - firstLabel + 1);
-    }
-    let value = this.#firstValue[node] as number;
-    if (value === 0) return at;
-    const countAt = at;
-    at += 4;
-    let count = 0;
-    for (; value !== 0; value = this.#nextValue[value] as number) {
-      count++;
-      writeWord(bytes, at, this.#priority[value] as number);
-      at += 4;
-      const piece = this.#value[value] as number;
-      const textEnd = text.end[piece] as number;
-      for (let from = text.start[piece] as number; from < textEnd; from++) {
-        bytes[at++] = text.bytes[from] as number;
-      }
-      at++;
-    }
-    writeWord(bytes, countAt, count);
-    return at;
   }
 }
 

@@ -1,7 +1,8 @@
 import { ModuleError } from '../../errors.ts';
+import type { AliasLines } from './alias-lines.ts';
 import type { BaseIndexes } from './base-indexes.ts';
 import type { Selection } from './select-modules.ts';
-import { mergeSymbolsText, readSymbolOwners, type SymbolOwner } from './symbol-lines.ts';
+import { mergeSymbolLines, readSymbolOwners, type SymbolOwner } from './symbol-lines.ts';
 
 /** Where the kernel's build had a symbol: `vmlinux`, or a module's path without extension. */
 export type Symvers = ReadonlyMap<string, { readonly owner: string }>;
@@ -11,7 +12,7 @@ export interface MergedExports {
   /** New number of the module that exports each symbol. */
   readonly owners: ReadonlyMap<string, number>;
   /** The new `modules.symbols`. */
-  readonly text: Buffer;
+  readonly lines: AliasLines;
   /** Replaced modules of the base, by number there, whose replacement lacks a symbol that they export. */
   readonly losing: ReadonlySet<number>;
   /** A symbol is new to the base, but not to its kernel: modules of the base may import it. */
@@ -45,7 +46,7 @@ export function mergeExports(
       const other = owners.get(symbol);
       if (other !== undefined) throw duplicateExport(symbol, name, modules[other]?.path ?? '');
       owners.set(symbol, number);
-      added.push({ symbol, module: name });
+      added.push({ symbol, module: name, owner: number });
       if (lost.get(symbol) === modules[number]?.base) lost.delete(symbol);
       if (baseOwners.has(symbol)) continue;
       const inTree = symvers?.get(symbol)?.owner;
@@ -53,12 +54,13 @@ export function mergeExports(
       if (inTree !== undefined) mayHaveUnknownUsers = true;
     }
   }
-  const text = mergeSymbolsText(base.symbols, base.symbolBuckets, {
+  const lines = mergeSymbolLines(base.symbols, base.symbolBuckets, {
     byteOrder: base.byteOrder,
     added,
-    isKept: (owner) => !replaced.has(owner),
+    owners: numberOfBase,
+    replaced,
   });
-  return { owners, text, losing: new Set(lost.values()), mayHaveUnknownUsers };
+  return { owners, lines, losing: new Set(lost.values()), mayHaveUnknownUsers };
 }
 
 /** Symbols become words of a text index and keys of a binary one. */

@@ -1,13 +1,13 @@
 import { type KernelModule, listModinfo } from '../module.ts';
-import { parseAliasLines } from './alias-lines.ts';
 import { type BaseIndexes, readBaseIndexes, unsupported } from './base-indexes.ts';
 import { checkBaseIndexes } from './check-base.ts';
 import { configForKernel, type DepmodConfig } from './config.ts';
 import { findFile, getFile } from './index-format.ts';
+import { mergeAliases } from './merge-aliases.ts';
 import { mergeDependencies } from './merge-dependencies.ts';
 import { mergeExports, type Symvers } from './merge-exports.ts';
-import { aliasLines, dependencyHints, deviceNode, DEVNAME_HEADER } from './module-lines.ts';
-import { type Block, groupAliasLines, mergeOwnedText, type OwnedText, parseOwnedText } from './owned-text.ts';
+import { dependencyHints, deviceNode, DEVNAME_HEADER } from './module-lines.ts';
+import { type Block, mergeOwnedText, type OwnedText, parseOwnedText } from './owned-text.ts';
 import { type AddedModule, type Precedence, selectModules, type Selection } from './select-modules.ts';
 import { writeIndexes } from './write-indexes.ts';
 
@@ -81,7 +81,8 @@ export function mergeIndexes(request: MergeRequest): MergeResult {
       paths: selection.modules.map(({ path }) => path),
       names: selection.modules.map(({ name }) => name),
       closures: dependencies.closures,
-      symbols: exports.text,
+      symbols: exports.lines,
+      alias: mergeAliases(base.aliases, selection),
       ...mergeTexts(base, selection),
     },
     base.layout,
@@ -92,12 +93,11 @@ export function mergeIndexes(request: MergeRequest): MergeResult {
   return { kind: 'merged', files, overridden, shadowed, excluded };
 }
 
-type Texts = Readonly<Record<'alias' | 'softdep' | 'weakdep' | 'devname', Buffer>>;
+type Texts = Readonly<Record<'softdep' | 'weakdep' | 'devname', Buffer>>;
 
 /** The texts that hold lines of each module: those of replaced modules go, those of added ones come in their place. */
 function mergeTexts(base: BaseIndexes, selection: Selection): Texts {
   const { numberOfName } = base.dependencies;
-  const alias = parseAliasLines('modules.alias', getFile(base.files, 'modules.alias'), numberOfName);
   const merge = (
     file: string,
     owned: OwnedText | undefined,
@@ -119,7 +119,6 @@ function mergeTexts(base: BaseIndexes, selection: Selection): Texts {
     deviceNode(name, listModinfo(module, 'alias')),
   );
   return {
-    alias: merge('modules.alias', groupAliasLines(alias), aliasLines),
     softdep: merge('modules.softdep', parse('modules.softdep', 1), (name, module) =>
       dependencyHints('softdep', name, module),
     ),

@@ -13,10 +13,8 @@ type Modinfo = Pick<KernelModule, 'modinfo'>;
  *
  * @throws {ModuleError} `MODINFO_INVALID` for an alias that no index can hold.
  */
-export function aliasLines(name: string, module: Modinfo): string {
-  return listModinfo(module, 'alias')
-    .map((alias) => `alias ${checkText(name, 'alias', alias)} ${name}\n`)
-    .join('');
+export function aliasLines(name: string, module: Modinfo): readonly string[] {
+  return listModinfo(module, 'alias').map((alias) => `alias ${checkText(name, 'alias', alias)} ${name}\n`);
 }
 
 /** A module's lines of `modules.softdep` or `modules.weakdep`. @throws {ModuleError} `MODINFO_INVALID`. */

@@ -1,36 +1,23 @@
 import { ModuleError } from '../../errors.ts';
-import { type AliasLines, headerLength } from './alias-lines.ts';
+import { headerLength } from './alias-lines.ts';
 
-/** Lines of a text index that belong to one module, in the order of the file. */
+/** Lines of a text index that belong to one module. */
 export interface Block {
   /** Number of the module. */
   readonly owner: number;
   readonly text: Buffer;
 }
 
-/** A text index that is written module by module: comment, then a block for each. */
+/** A short text index that is written module by module: comment, then the lines of each. */
 export interface OwnedText {
   readonly header: Buffer;
   /** Ascending by owner. */
   readonly blocks: readonly Block[];
 }
 
-/** The blocks of `modules.alias`; undefined when a module's lines are not together, or not in the order of modules. */
-export function groupAliasLines(lines: AliasLines): OwnedText | undefined {
-  const blocks: Block[] = [];
-  let from = 0;
-  for (let line = 1; line <= lines.count; line++) {
-    const owner = lines.owner[from] ?? 0;
-    if (line < lines.count && lines.owner[line] === owner) continue;
-    blocks.push({ owner, text: lines.text.subarray(lines.lineStart[from], lines.lineStart[line]) });
-    if (line < lines.count && (lines.owner[line] ?? 0) < owner) return undefined;
-    from = line;
-  }
-  return { header: lines.text.subarray(0, lines.lineStart[0]), blocks };
-}
-
 /**
- * The blocks of `modules.softdep`, `modules.weakdep` or `modules.devname`.
+ * The lines of `modules.softdep`, `modules.weakdep` or `modules.devname`; undefined when they are not in the order of
+ * modules.
  *
  * @param word Which word of a line names the module.
  * @throws {ModuleError} `INDEX_INVALID` for a line that names no module of the base.

@@ -1,5 +1,5 @@
 import { ModuleError } from '../../errors.ts';
-import { type AliasLines, KEY_OFFSET, parseAliasLines } from './alias-lines.ts';
+import { type AliasLines, AliasLinesWriter, KEY_OFFSET, parseAliasLines } from './alias-lines.ts';
 import { type ByteOrder, compareBytes, hashName, SYMBOL_BUCKETS } from './hash.ts';
 
 export const SYMBOLS_HEADER = '# Aliases for symbols, used by symbol_request().\n';
@@ -66,50 +66,62 @@ export interface SymbolOwner {
   readonly symbol: string;
   /** Name of the module that exports it. */
   readonly module: string;
+  /** Number of that module. */
+  readonly owner: number;
 }
 
-/** The text of `modules.symbols` for these symbols, in the order of depmod's hash table. */
-export function toSymbolsText(symbols: readonly SymbolOwner[], byteOrder: ByteOrder): Buffer {
-  const lines = sortByHash(symbols, byteOrder).map(({ line }) => line);
-  return Buffer.concat([Buffer.from(SYMBOLS_HEADER, 'latin1'), ...lines]);
+/** The lines of `modules.symbols` for these symbols, in the order of depmod's hash table. */
+export function toSymbolLines(symbols: readonly SymbolOwner[], byteOrder: ByteOrder): AliasLines {
+  const lines = sortByHash(symbols, byteOrder);
+  const bytes = lines.reduce((sum, { text }) => sum + text.length, 0);
+  const writer = new AliasLinesWriter(Buffer.from(SYMBOLS_HEADER, 'latin1'), { bytes, lines: lines.length });
+  for (const { text, owner } of lines) writer.add(text, owner);
+  return writer.toLines();
 }
 
 /**
  * `modules.symbols` without the lines of some modules and with more symbols, each in its place.
  *
  * @param buckets Of `base`, as `readBuckets` gave them.
- * @param isKept Says of a module's number in the base whether its lines stay.
  */
-export function mergeSymbolsText(
+export function mergeSymbolLines(
   base: AliasLines,
   buckets: Int32Array,
   options: {
     readonly byteOrder: ByteOrder;
     readonly added: readonly SymbolOwner[];
-    readonly isKept: (owner: number) => boolean;
+    /** New numbers of the base's modules. */
+    readonly owners: Int32Array;
+    /** Modules of the base whose lines go. */
+    readonly replaced: ReadonlySet<number>;
   },
-): Buffer {
-  const pieces: Buffer[] = [base.text.subarray(0, base.lineStart[0])];
+): AliasLines {
+  const added = sortByHash(options.added, options.byteOrder);
+  const writer = new AliasLinesWriter(base.text.subarray(0, base.lineStart[0]), {
+    bytes: base.text.length + added.reduce((sum, { text }) => sum + text.length, 0),
+    lines: base.count + added.length,
+  });
   let from = 0;
-  const copyTo = (line: number): void => {
-    for (let at = from; at < line; at++) {
-      if (options.isKept(base.owner[at] ?? 0)) continue;
-      pieces.push(base.text.subarray(base.lineStart[from], base.lineStart[at]));
-      from = at + 1;
+  const copyTo = (end: number): void => {
+    for (let line = from; line < end && options.replaced.size > 0; line++) {
+      if (!options.replaced.has(base.owner[line] ?? 0)) continue;
+      writer.copy(base, from, line, options.owners);
+      from = line + 1;
     }
-    pieces.push(base.text.subarray(base.lineStart[from], base.lineStart[line]));
-    from = line;
+    writer.copy(base, from, end, options.owners);
+    from = end;
   };
-  for (const { line, bucket } of sortByHash(options.added, options.byteOrder)) {
-    copyTo(findPlace(base, buckets, bucket, line));
-    pieces.push(line);
+  for (const line of added) {
+    copyTo(findPlace(base, buckets, line));
+    writer.add(line.text, line.owner);
   }
   copyTo(base.count);
-  return Buffer.concat(pieces);
+  return writer.toLines();
 }
 
 interface HashedLine {
-  readonly line: Buffer;
+  readonly text: Buffer;
+  readonly owner: number;
   readonly bucket: number;
   /** Where the name of the symbol ends in the line. */
   readonly nameEnd: number;
@@ -117,33 +129,33 @@ interface HashedLine {
 
 function sortByHash(symbols: readonly SymbolOwner[], byteOrder: ByteOrder): readonly HashedLine[] {
   return symbols
-    .map(({ symbol, module }) => {
-      const line = Buffer.from(`alias ${PREFIX}${symbol} ${module}\n`, 'latin1');
+    .map(({ symbol, module, owner }) => {
+      const text = Buffer.from(`alias ${PREFIX}${symbol} ${module}\n`, 'latin1');
       const nameEnd = NAME_OFFSET + symbol.length;
       return {
-        line,
+        text,
+        owner,
         nameEnd,
-        bucket: hashName(line, NAME_OFFSET, nameEnd, byteOrder) & (SYMBOL_BUCKETS - 1),
+        bucket: hashName(text, NAME_OFFSET, nameEnd, byteOrder) & (SYMBOL_BUCKETS - 1),
       };
     })
     .sort(
       (left, right) =>
         left.bucket - right.bucket ||
-        compareBytes(left.line, NAME_OFFSET, left.nameEnd, right.line, NAME_OFFSET, right.nameEnd),
+        compareBytes(left.text, NAME_OFFSET, left.nameEnd, right.text, NAME_OFFSET, right.nameEnd),
     );
 }
 
 /** First line of the base that comes after a new one. */
-function findPlace(base: AliasLines, buckets: Int32Array, bucket: number, added: Buffer): number {
-  const addedEnd = added.lastIndexOf(' ');
+function findPlace(base: AliasLines, buckets: Int32Array, added: HashedLine): number {
   let low = 0;
   let high = base.count;
   while (low < high) {
     const middle = (low + high) >>> 1;
     const start = (base.lineStart[middle] ?? 0) + NAME_OFFSET;
     const difference =
-      (buckets[middle] ?? 0) - bucket ||
-      compareBytes(base.text, start, base.keyEnd[middle] ?? 0, added, NAME_OFFSET, addedEnd);
+      (buckets[middle] ?? 0) - added.bucket ||
+      compareBytes(base.text, start, base.keyEnd[middle] ?? 0, added.text, NAME_OFFSET, added.nameEnd);
     if (difference < 0) low = middle + 1;
     else high = middle;
   }

@@ -1,10 +1,10 @@
-import { parseAliasLines, toAliasIndex, toSymbolIndex } from './alias-lines.ts';
+import { toAliasIndex, toSymbolIndex } from './alias-index.ts';
+import type { AliasLines } from './alias-lines.ts';
 import type { Edges } from './dependency-order.ts';
 import { toDependencyLines } from './dependencies-file.ts';
 import type { MergedFile } from './index-format.ts';
 import { type IndexLayout, IndexTrie } from './index-trie.ts';
 import { type Pieces, toPieces } from './names.ts';
-import { parseSymbolLines } from './symbol-lines.ts';
 
 /** Everything that depmod writes about modules, before it takes the form of files. */
 export interface IndexContent {
@@ -13,8 +13,8 @@ export interface IndexContent {
   readonly names: readonly string[];
   /** All that each module needs, in the order of its line. */
   readonly closures: Edges;
-  readonly alias: Buffer;
-  readonly symbols: Buffer;
+  readonly alias: AliasLines;
+  readonly symbols: AliasLines;
   readonly softdep: Buffer;
   readonly weakdep: Buffer;
   readonly devname: Buffer;
@@ -33,23 +33,18 @@ export function writeIndexes(
 ): ReadonlyMap<string, Buffer> {
   const files = new Map<string, Buffer>();
   const names = toPieces(content.names);
-  const numberOfName = new Map(content.names.map((name, number) => [name, number]));
   const add = (file: MergedFile, make: () => Buffer): void => {
     if (isWanted(file)) files.set(file, make());
   };
   const lines = toPieces(toDependencyLines(content.paths, content.closures), '\n');
   add('modules.dep', () => lines.bytes);
   add('modules.dep.bin', () => toDependencyIndex(names, lines, layout));
-  add('modules.alias', () => content.alias);
-  add('modules.alias.bin', () =>
-    toAliasIndex(parseAliasLines('modules.alias', content.alias, numberOfName), names, layout),
-  );
+  add('modules.alias', () => content.alias.text);
+  add('modules.alias.bin', () => toAliasIndex(content.alias, names, layout));
   add('modules.softdep', () => content.softdep);
   add('modules.weakdep', () => content.weakdep);
-  add('modules.symbols', () => content.symbols);
-  add('modules.symbols.bin', () =>
-    toSymbolIndex(parseSymbolLines(content.symbols, numberOfName), names, layout),
-  );
+  add('modules.symbols', () => content.symbols.text);
+  add('modules.symbols.bin', () => toSymbolIndex(content.symbols, names, layout));
   add('modules.devname', () => content.devname);
   return files;
 }
