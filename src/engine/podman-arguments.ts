@@ -76,6 +76,11 @@ export function makePullArguments(options: EngineOptions, image: string, arch: A
   return ['pull', '--quiet', ...registryArguments(options), platform, '--', image];
 }
 
+/** Variables that podman reads, on top of those of this process. */
+export function environmentOf(options: EngineOptions): Readonly<Record<string, string>> {
+  return options.registriesFile === undefined ? {} : { CONTAINERS_REGISTRIES_CONF: options.registriesFile };
+}
+
 function registryArguments(options: EngineOptions): readonly string[] {
   return [
     ...(options.authFile === undefined ? [] : [`--authfile=${options.authFile}`]),

@@ -1,20 +1,15 @@
-import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import { CompileError } from '../errors.ts';
-import { hexOf } from '../oci/digest.ts';
-import type { Reference } from '../oci/reference.ts';
-import { formatReference, pinned } from '../oci/reference.ts';
+import { formatReference } from '../oci/reference.ts';
 import { copyRegularFiles } from './copy-files.ts';
-import type { Build, BuildRequest, Engine, EngineOptions, PullRequest } from './engine.ts';
+import type { Build, BuildRequest, Engine, EngineOptions } from './engine.ts';
 import type { PodmanStorage } from './podman-arguments.ts';
-import { makeBuildArguments, makePullArguments, parsePodmanInfo } from './podman-arguments.ts';
-import { failureOfBuild, failureOfPull } from './podman-failure.ts';
+import { environmentOf, makeBuildArguments, parsePodmanInfo } from './podman-arguments.ts';
+import { failureOfBuild } from './podman-failure.ts';
+import { pullImage } from './podman-pull.ts';
 import { makeScratch } from './podman-scratch.ts';
 import { runProcess } from './process.ts';
 import { makeRedact } from './redact.ts';
-
-const OCI_MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
 
 /** `--output` and `--build-context` are there from this version on. */
 const OLDEST_VERSION = [4, 2] as const;
@@ -64,65 +59,6 @@ function checkVersion(version: string): void {
   });
 }
 
-async function pullImage(options: EngineOptions, request: PullRequest): Promise<string> {
-  const temporary = await mkdtemp(join(tmpdir(), 'kmodlayer-pull-'));
-  try {
-    const image = await nameForPodman(request.image, temporary);
-    return (
-      (await findImage(options, image, request.signal)) ??
-      (await fetchImage(options, request, image, temporary))
-    );
-  } finally {
-    await rm(temporary, { recursive: true, force: true });
-  }
-}
-
-async function findImage(
-  options: EngineOptions,
-  image: string,
-  signal: AbortSignal,
-): Promise<string | undefined> {
-  const args = [...options.globalArguments, 'image', 'inspect', '--format', '{{.Id}}', '--', image];
-  const result = await runProcess({ program: options.program, args, env: environmentOf(options), signal });
-  return result.exitCode === 0 ? findImageId(result.output) : undefined;
-}
-
-async function fetchImage(
-  options: EngineOptions,
-  { arch, image, signal }: PullRequest,
-  name: string,
-  temporary: string,
-): Promise<string> {
-  const args = [...options.globalArguments, ...makePullArguments(options, name, arch)];
-  const env = { ...environmentOf(options), TMPDIR: temporary };
-  const result = await runProcess({ program: options.program, args, env, signal });
-  const id = result.exitCode === 0 ? findImageId(result.output) : undefined;
-  if (id === undefined) throw failureOfPull(formatReference(image), result.tail);
-  return id;
-}
-
-/**
- * podman cannot pick an image out of a layout by digest, so it gets a layout with this image alone, whose blobs are
- * those of the other.
- */
-async function nameForPodman(image: Reference, temporary: string): Promise<string> {
-  if (image.digest === undefined) return formatReference(image);
-  if (image.transport !== 'oci') return formatReference(pinned(image, image.digest));
-  const directory = join(temporary, 'layout');
-  await mkdir(directory);
-  await symlink(resolve(image.path, 'blobs'), join(directory, 'blobs'));
-  await writeFile(join(directory, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
-  const bytes = await readFile(join(image.path, 'blobs', 'sha256', hexOf(image.digest)));
-  const mediaType: unknown = (JSON.parse(bytes.toString('utf8')) as { mediaType?: unknown }).mediaType;
-  const manifest = { mediaType: mediaType ?? OCI_MANIFEST, digest: image.digest, size: bytes.length };
-  await writeFile(join(directory, 'index.json'), JSON.stringify({ schemaVersion: 2, manifests: [manifest] }));
-  return `oci:${directory}`;
-}
-
-function findImageId(output: string): string | undefined {
-  return /^(?:sha256:)?([0-9a-f]{64})$/m.exec(output)?.[1];
-}
-
 async function buildInScratch(
   options: EngineOptions,
   storage: PodmanStorage,
@@ -155,10 +91,6 @@ async function buildInScratch(
   } finally {
     await scratch.remove();
   }
-}
-
-function environmentOf(options: EngineOptions): Readonly<Record<string, string>> {
-  return options.registriesFile === undefined ? {} : { CONTAINERS_REGISTRIES_CONF: options.registriesFile };
 }
 
 async function readSecrets(builds: readonly Build[]): Promise<readonly string[]> {
