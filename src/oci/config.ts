@@ -1,6 +1,7 @@
 import { OciError } from '../errors.ts';
 import { parseStrings, recordOf } from './descriptor.ts';
 import { parseDigest, type Digest } from './digest.ts';
+import { parseJson } from './json.ts';
 
 /** One step of an image's history; steps that are not `isEmpty` stand beside the layers, in order. */
 export interface History {
@@ -35,7 +36,7 @@ export function parseConfig(bytes: Uint8Array): ImageConfig {
     );
   }
   try {
-    const json = recordOf(JSON.parse(Buffer.from(bytes).toString('utf8')), 'image config');
+    const json = recordOf(parseJson(bytes), 'image config');
     const rootfs = recordOf(json['rootfs'] ?? {}, 'rootfs');
     const config = recordOf(json['config'] ?? {}, 'config');
     return {
@@ -48,13 +49,8 @@ export function parseConfig(bytes: Uint8Array): ImageConfig {
     };
   } catch (error) {
     if (error instanceof OciError && error.code !== 'MANIFEST_INVALID') throw error;
-    throw new OciError(
-      'CONFIG_INVALID',
-      `Cannot read an image config: ${error instanceof Error ? error.message : 'bad JSON'}`,
-      {
-        cause: error,
-      },
-    );
+    const why = error instanceof OciError ? error.message.replace(/^Cannot read /, '') : 'it is not JSON';
+    throw new OciError('CONFIG_INVALID', `Cannot read an image config: ${why}`, { cause: error });
   }
 }
 

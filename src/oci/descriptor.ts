@@ -8,7 +8,7 @@ export interface Platform {
   readonly variant?: string;
 }
 
-/** Points at bytes: what they are, their digest, how many. Unknown keys are kept as they came. */
+/** Points at bytes: what they are, their digest, how many. */
 export interface Descriptor {
   readonly mediaType: string;
   readonly digest: Digest;

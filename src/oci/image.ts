@@ -66,7 +66,7 @@ export function appendLayer(options: AppendOptions): AppendedImage {
   const manifest = rawManifest(
     {
       ...json,
-      config: { ...asObject(json['config']), ...descriptorJson(config) },
+      config: { ...withoutContent(asObject(json['config'])), ...descriptorJson(config) },
       layers: [...asList(json['layers']), descriptorJson(layerDescriptor)],
       ...(Object.keys(annotations).length > 0 ? { annotations } : {}),
     },
@@ -89,8 +89,23 @@ function appendToConfig({ base, layer, labels, createdBy, created }: AppendOptio
     created,
     config: { ...config, Labels: { ...asObject(config['Labels']), ...labels } },
     rootfs: { ...rootfs, diff_ids: [...asList(rootfs['diff_ids']), layer.diffId] },
-    history: [...asList(json['history']), { created, created_by: createdBy }],
+    history: [...historyOf(base), { created, created_by: createdBy }],
   };
+}
+
+/**
+ * The steps of the base. One that has none gets an empty step for each layer, since registries and nodes refuse an
+ * image with a history that is shorter than its layers.
+ */
+function historyOf({ manifest, config }: AppendOptions['base']): readonly unknown[] {
+  const steps = asList(config.json['history']);
+  if (config.history.some(({ isEmpty }) => !isEmpty)) return steps;
+  return [...steps, ...manifest.layers.map(() => ({ created_by: '' }))];
+}
+
+/** A descriptor may hold the bytes that it describes: those of the base's config are not ours. */
+function withoutContent(descriptor: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(descriptor).filter(([key]) => key !== 'data'));
 }
 
 /** Encapsulated OS images repeat their labels as manifest annotations: the labels that we change must follow there. */
@@ -109,6 +124,9 @@ function requireOneToOne({ manifest, config }: AppendOptions['base']): void {
   throw new OciError(
     'CONFIG_INVALID',
     `Cannot add a layer to ${manifest.digest}: it has ${manifest.layers.length} layers, ${config.diffIds.length} diff_ids and ${steps} history steps`,
+    {
+      hint: 'Layers, diff_ids and history of an image stand one to one: push the base again with a current tool.',
+    },
   );
 }
 

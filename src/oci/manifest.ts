@@ -2,6 +2,7 @@ import { OciError } from '../errors.ts';
 import { type Arch, goArchOf } from './arch.ts';
 import { type Descriptor, parseDescriptor, parseStrings, recordOf } from './descriptor.ts';
 import { digestOf, type Digest } from './digest.ts';
+import { parseJson } from './json.ts';
 import { type Family, MEDIA_TYPES } from './media-type.ts';
 
 /** Bytes of a manifest or an index as they were served, with the digest that we computed over them. */
@@ -43,33 +44,31 @@ const MAX_LAYERS = 1000;
  * @see https://github.com/opencontainers/image-spec/blob/main/manifest.md
  */
 export function parseManifest(raw: RawManifest): ImageManifest | ImageIndex {
-  const json = parseJson(raw.bytes);
+  const json = parseObject(raw.bytes);
   if (json['schemaVersion'] !== 2) {
     throw new OciError('MANIFEST_INVALID', `Cannot read manifest ${raw.digest}: its schemaVersion is not 2`, {
       hint: 'Docker schema 1 images must be pushed again with a current tool.',
     });
   }
-  const family = familyOf(typeof json['mediaType'] === 'string' ? json['mediaType'] : raw.mediaType);
-  if (Array.isArray(json['manifests'])) {
-    return {
-      kind: 'index',
-      family,
-      digest: raw.digest,
-      manifests: parseDescriptors(json['manifests'], 'manifests'),
-    };
+  const { mediaType, manifests, layers } = json;
+  const family = familyOf(typeof mediaType === 'string' ? mediaType : raw.mediaType);
+  const images = isType('manifest', mediaType) ? undefined : parseDescriptors(manifests, 'manifests');
+  const blobs = isType('index', mediaType) ? undefined : parseDescriptors(layers, 'layers');
+  if (images !== undefined && blobs === undefined) {
+    return { kind: 'index', family, digest: raw.digest, manifests: images };
   }
-  if (!Array.isArray(json['layers'])) {
-    throw new OciError(
-      'MANIFEST_INVALID',
-      `Cannot read manifest ${raw.digest}: it has neither layers nor manifests`,
-    );
+  if (images !== undefined || blobs === undefined) {
+    // Bytes that can be read as both would be one thing here and another thing on a node.
+    const why =
+      images === undefined ? 'is neither an image nor an index' : 'is an image and an index at once';
+    throw new OciError('MANIFEST_INVALID', `Cannot read manifest ${raw.digest}: it ${why}`);
   }
   return {
     kind: 'image',
     family,
     digest: raw.digest,
     config: parseDescriptor(json['config'], 'config'),
-    layers: parseDescriptors(json['layers'], 'layers'),
+    layers: blobs,
     annotations: json['annotations'] == null ? {} : parseStrings(json['annotations'], 'annotations'),
     json,
   };
@@ -105,13 +104,20 @@ function familyOf(mediaType: string): Family {
   return type === MEDIA_TYPES.docker.manifest || type === MEDIA_TYPES.docker.index ? 'docker' : 'oci';
 }
 
-function parseDescriptors(json: readonly unknown[], name: string): Descriptor[] {
-  if (json.length > MAX_LAYERS)
-    throw new OciError('LIMIT_EXCEEDED', `Cannot read a manifest with ${json.length} ${name}`);
-  return json.map((entry, at) => parseDescriptor(entry, `${name}[${at}]`));
+/** Says whether a manifest calls itself an index, or an image. */
+function isType(kind: 'index' | 'manifest', mediaType: unknown): boolean {
+  return mediaType === MEDIA_TYPES.oci[kind] || mediaType === MEDIA_TYPES.docker[kind];
 }
 
-function parseJson(bytes: Uint8Array): Record<string, unknown> {
+/** Undefined for what is no list. */
+function parseDescriptors(json: unknown, name: string): Descriptor[] | undefined {
+  if (!Array.isArray(json)) return undefined;
+  if (json.length > MAX_LAYERS)
+    throw new OciError('LIMIT_EXCEEDED', `Cannot read a manifest with ${json.length} ${name}`);
+  return json.map((entry: unknown, at) => parseDescriptor(entry, `${name}[${at}]`));
+}
+
+function parseObject(bytes: Uint8Array): Record<string, unknown> {
   if (bytes.length > MAX_MANIFEST_BYTES) {
     throw new OciError(
       'LIMIT_EXCEEDED',
@@ -119,7 +125,7 @@ function parseJson(bytes: Uint8Array): Record<string, unknown> {
     );
   }
   try {
-    return recordOf(JSON.parse(Buffer.from(bytes).toString('utf8')), 'manifest');
+    return recordOf(parseJson(bytes), 'manifest');
   } catch (error) {
     if (error instanceof OciError) throw error;
     throw new OciError('MANIFEST_INVALID', 'Cannot read a manifest: it is not JSON', { cause: error });

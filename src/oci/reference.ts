@@ -16,7 +16,7 @@ export interface RegistryReference {
 /** An image in a directory with an OCI layout, or in a tar of one. */
 export interface LayoutReference {
   readonly transport: 'oci' | 'oci-archive';
-  /** Directory or file. */
+  /** Directory or file; never with a `:`, which starts the tag. */
   readonly path: string;
   readonly tag?: Tag;
   readonly digest?: Digest;
@@ -77,7 +77,7 @@ function parseRegistryReference(name: string, text: string): RegistryReference {
   const rest = at < 0 ? name : name.slice(0, at);
   const slash = rest.indexOf('/');
   const host = rest.slice(0, Math.max(slash, 0));
-  if (slash < 0 || !(/[.:]/.test(host) || host === 'localhost') || !HOST.test(host)) {
+  if (!(/[.:]/.test(host) || host === 'localhost') || !HOST.test(host) || !hasSanePort(host)) {
     throw invalid(
       text,
       'it names no registry host',
@@ -102,17 +102,23 @@ function parseRegistryReference(name: string, text: string): RegistryReference {
   };
 }
 
+function hasSanePort(host: string): boolean {
+  const port = /:(?<port>\d+)$/.exec(host)?.groups?.['port'];
+  return port === undefined || (Number(port) > 0 && Number(port) < 65_536);
+}
+
 function parseLayout(transport: 'oci' | 'oci-archive', name: string, text: string): LayoutReference {
-  const match = /^(?<path>.*?)(?::(?<tag>[^:/@]+))?(?:@(?<digest>sha256:[0-9a-f]+))?$/.exec(name);
-  const path = match?.groups?.['path'] ?? '';
+  const at = name.indexOf('@sha256');
+  const digest = at < 0 ? undefined : parseDigest(name.slice(at + 1));
+  const rest = at < 0 ? name : name.slice(0, at);
+  const colon = rest.indexOf(':');
+  const path = colon < 0 ? rest : rest.slice(0, colon);
   if (path === '') throw invalid(text, 'it names no path');
-  const tag = match?.groups?.['tag'];
-  const digest = match?.groups?.['digest'];
   return {
     transport,
     path,
-    ...(tag === undefined ? {} : { tag: parseTag(tag) }),
-    ...(digest === undefined ? {} : { digest: parseDigest(digest) }),
+    ...(colon < 0 ? {} : { tag: parseTag(rest.slice(colon + 1)) }),
+    ...(digest === undefined ? {} : { digest }),
   };
 }
 
