@@ -1,11 +1,12 @@
 import { LayerError } from '../errors.ts';
 import type { Io } from '../io.ts';
 import type { OpenedImage } from '../oci/open-image.ts';
-import type { Digest } from '../oci/digest.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import { type Digest, digestOf, hexOf } from '../oci/digest.ts';
 import { readLayerFiles, unpackLimit } from '../oci/layer-files.ts';
 import type { KernelRelease } from '../spec/kernel-release.ts';
-import { type LayerFacts, readLayerFacts } from './layer-facts.ts';
-import { indexLayerOrder, moduleLayerOrder } from './layer-order.ts';
+import { findLayerFacts, hides, type LayerFacts, readLayerFacts } from './layer-facts.ts';
+import { finalLayer, indexLayerOrder, moduleLayerOrder } from './layer-order.ts';
 
 /** What a base says about its modules, read from as few of its layers as can be. */
 export interface Base {
@@ -23,6 +24,12 @@ export interface Base {
 const REQUIRED = ['modules.dep', 'modules.alias', 'modules.symbols'].flatMap((name) => [name, `${name}.bin`]);
 
 /**
+ * What every depmod writes, old ones too: while one of these was not seen, older layers are looked into. A layer that
+ * was added to the base, such as ours, holds only those that it changed; a chunk holds all that there are.
+ */
+const COMPLETE = [...REQUIRED, 'modules.softdep', 'modules.devname'];
+
+/**
  * Reads the module indexes of a base image.
  *
  * @throws {LayerError} `INDEX_NOT_FOUND` when no layer has the indexes of this kernel.
@@ -33,14 +40,13 @@ export async function readBase(
   io: Pick<Io, 'cache' | 'report'>,
 ): Promise<Base> {
   const directory = `usr/lib/modules/${kernel}/`;
+  const has = (names: readonly string[]): boolean => names.every((name) => found.has(directory + name));
   const seen: LayerFacts[] = [];
   const found = new Map<string, Uint8Array>();
   const layersRead: Digest[] = [];
   let indexLayer: Digest | undefined;
 
-  for (const at of indexLayerOrder(image)) {
-    const layer = image.manifest.layers[at];
-    if (layer === undefined) continue;
+  for (const { at, layer } of layersAt(image, indexLayerOrder(image))) {
     const facts = await readLayerFacts(image.repository, layer, io.cache);
     layersRead.push(layer.digest);
     for (const [path, bytes] of facts.files) {
@@ -49,17 +55,17 @@ export async function readBase(
       if (path === `${directory}modules.dep`) indexLayer = layer.digest;
     }
     seen.push(facts);
-    if (indexLayer !== undefined && REQUIRED.every((name) => found.has(directory + name))) {
-      return { ...sort(found, directory), indexLayer, layersRead };
-    }
+    if (has(COMPLETE) || (has(REQUIRED) && at <= finalLayer(image))) break;
   }
-  throw new LayerError(
-    'INDEX_NOT_FOUND',
-    `Cannot find the module indexes of kernel ${kernel} in ${image.manifest.digest}`,
-    {
-      hint: `No layer has ${REQUIRED.filter((name) => !found.has(directory + name)).join(', ')} in /${directory}.`,
-    },
-  );
+  if (indexLayer === undefined || !has(REQUIRED)) {
+    const missing = REQUIRED.filter((name) => !found.has(directory + name));
+    throw new LayerError(
+      'INDEX_NOT_FOUND',
+      `Cannot find the module indexes of kernel ${kernel} in ${image.manifest.digest}`,
+      { hint: `No layer has ${missing.join(', ')} in /${directory}.` },
+    );
+  }
+  return { ...sort(found, directory), indexLayer, layersRead };
 }
 
 /**
@@ -71,36 +77,54 @@ export async function readBase(
  */
 export async function readBaseModules(
   image: OpenedImage,
-  kernel: KernelRelease,
-  paths: readonly string[],
+  { kernel, paths }: { readonly kernel: KernelRelease; readonly paths: readonly string[] },
+  io: Pick<Io, 'cache'>,
 ): Promise<ReadonlyMap<string, Uint8Array>> {
   const prefix = `usr/lib/modules/${kernel}/`;
-  const wanted = new Set(paths.map((path) => prefix + path));
   const found = new Map<string, Uint8Array>();
-  for (const at of moduleLayerOrder(image)) {
-    const layer = image.manifest.layers[at];
-    if (layer === undefined) continue;
+  const missing = new Set(paths);
+  const keep = (path: string, bytes: Uint8Array): void => {
+    found.set(path, bytes);
+    missing.delete(path);
+  };
+  for (const path of paths) {
+    const known = await io.cache.get(keyOfModule(image, prefix + path));
+    if (known !== undefined) keep(path, known);
+  }
+  for (const { layer } of layersAt(image, moduleLayerOrder(image))) {
+    if (missing.size === 0) break;
+    // Layers that were looked into for the indexes are not read again for modules that they do not have.
+    const facts = await findLayerFacts(layer, io.cache);
+    if (facts?.modules.some((path) => missing.has(path.slice(prefix.length))) === false) continue;
     const { files } = await readLayerFiles(() => image.repository.readBlob(layer), {
       maxBytes: unpackLimit(layer.sizeBytes),
-      wants: (path) => wanted.has(path),
-      isDone: (files) => files.size + found.size >= wanted.size,
+      wants: (path) => path.startsWith(prefix) && missing.has(path.slice(prefix.length)),
     });
-    for (const [path, bytes] of files)
-      found.set(path.slice(prefix.length), found.get(path.slice(prefix.length)) ?? bytes);
-    if (found.size === wanted.size) return found;
+    for (const [path, bytes] of files) {
+      keep(path.slice(prefix.length), bytes);
+      await io.cache.put(keyOfModule(image, path), bytes);
+    }
   }
+  if (missing.size === 0) return found;
   throw new LayerError(
     'INDEX_NOT_FOUND',
-    `Cannot find ${paths.filter((path) => !found.has(path)).join(', ')} in ${image.manifest.digest}`,
+    `Cannot find ${[...missing].join(', ')} in ${image.manifest.digest}`,
     { hint: 'The indexes of the base name modules that none of its layers has.' },
   );
 }
 
-function hides(newer: LayerFacts, path: string): boolean {
-  return (
-    newer.whiteouts.some((hidden) => path === hidden || path.startsWith(`${hidden}/`)) ||
-    newer.opaque.some((directory) => path.startsWith(`${directory}/`))
-  );
+function layersAt(
+  { manifest }: OpenedImage,
+  order: readonly number[],
+): readonly { readonly at: number; readonly layer: Descriptor }[] {
+  return order.flatMap((at) => {
+    const layer = manifest.layers[at];
+    return layer === undefined ? [] : [{ at, layer }];
+  });
+}
+
+function keyOfModule({ manifest }: OpenedImage, path: string): string {
+  return `base-module-v1-${hexOf(digestOf(Buffer.from(`${manifest.digest} ${path}`)))}`;
 }
 
 function sort(

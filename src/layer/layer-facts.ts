@@ -9,6 +9,8 @@ import type { Repository } from '../registry/repository.ts';
 export interface LayerFacts {
   /** Index files of every kernel and configuration of depmod, by path. */
   readonly files: ReadonlyMap<string, Uint8Array>;
+  /** Paths of modules in this layer. */
+  readonly modules: readonly string[];
   /** Paths, and below `opaque` whole directories, that older layers no longer show. */
   readonly whiteouts: readonly string[];
   readonly opaque: readonly string[];
@@ -17,8 +19,16 @@ export interface LayerFacts {
 const WANTED =
   /^(?:usr\/lib\/modules\/[^/]+\/modules\.[a-z.]+|(?:usr\/lib|etc|usr\/local\/lib)\/depmod\.d\/[^/]+\.conf)$/;
 
+const MODULE = /^usr\/lib\/modules\/.*\.ko(?:\.(?:gz|xz|zst))?$/;
+
+/** Directories that hold what is looked for. */
+const ROOTS = ['usr/lib/modules', 'usr/lib/depmod.d', 'usr/local/lib/depmod.d', 'etc/depmod.d'];
+
 /** Index files of one kernel have some 6 MB in all. */
-const MAX_FACTS_BYTES = 256 * 1024 ** 2;
+const MAX_FACTS_BYTES = 128 * 1024 ** 2;
+
+/** Names of all modules in a layer; a kernel has 4000 of 60 characters. */
+const MAX_NAMES_LENGTH = 16 * 1024 ** 2;
 
 /**
  * The facts of a layer: from the cache, or by streaming the layer once. Layers never change, so what was learnt of one
@@ -31,66 +41,95 @@ export async function readLayerFacts(
   layer: Descriptor,
   cache: Cache,
 ): Promise<LayerFacts> {
-  const key = `layer-facts-v1-${hexOf(layer.digest)}`;
-  const known = await cache.get(key);
-  const cached = known === undefined ? undefined : unpackFacts(known);
-  if (cached !== undefined) return cached;
+  const known = await findLayerFacts(layer, cache);
+  if (known !== undefined) return known;
 
-  let sizeBytes = 0;
+  const modules = new Set<string>();
+  const replaced: string[] = [];
+  let namesLength = 0;
   const { files, whiteouts, opaque } = await readLayerFiles(() => repository.readBlob(layer), {
     maxBytes: unpackLimit(layer.sizeBytes),
+    maxFilesBytes: MAX_FACTS_BYTES,
     wants: (path) => WANTED.test(path),
-    onEntry: (entry) => {
-      if (WANTED.test(entry.path)) sizeBytes += entry.sizeBytes;
-      if (sizeBytes > MAX_FACTS_BYTES) {
+    onEntry: ({ path, type }) => {
+      const isModule = MODULE.test(path);
+      // What is neither a file nor a directory hides what older layers have there, too.
+      const isReplaced = (type === 'symlink' || type === 'other') && isAboveModules(path);
+      if (!isModule && !isReplaced) return;
+      namesLength += path.length;
+      if (namesLength > MAX_NAMES_LENGTH) {
         throw new LayerError(
           'CONTENT_INVALID',
-          `Cannot read layer ${layer.digest}: its module indexes are too large`,
+          `Cannot read layer ${layer.digest}: it has too many names below /usr/lib/modules`,
         );
       }
+      if (isModule) modules.add(path);
+      if (isReplaced) replaced.push(path);
     },
   });
   const facts = {
     files,
-    whiteouts: whiteouts.filter((path) => isAboveModules(path)),
+    modules: [...modules],
+    whiteouts: [...whiteouts.filter((path) => isAboveModules(path)), ...replaced],
     opaque: opaque.filter((path) => isAboveModules(path)),
   };
-  await cache.put(key, packFacts(facts));
+  await cache.put(keyOf(layer), packFacts(facts));
   return facts;
+}
+
+/** The facts of a layer as far as they were learnt before; reads no layer. */
+export async function findLayerFacts(layer: Descriptor, cache: Cache): Promise<LayerFacts | undefined> {
+  const known = await cache.get(keyOf(layer));
+  return known === undefined ? undefined : unpackFacts(known);
+}
+
+/** Says whether a layer takes a path of the layers below it away. */
+export function hides({ whiteouts, opaque }: LayerFacts, path: string): boolean {
+  return (
+    whiteouts.some((hidden) => path === hidden || path.startsWith(`${hidden}/`)) ||
+    opaque.some((directory) => directory === '' || path.startsWith(`${directory}/`))
+  );
+}
+
+function keyOf(layer: Descriptor): string {
+  return `layer-facts-v2-${hexOf(layer.digest)}`;
 }
 
 /** Says whether hiding a path can hide what we look for. */
 function isAboveModules(path: string): boolean {
-  return ['usr/lib/modules', 'usr/lib/depmod.d', 'etc/depmod.d'].some(
-    (root) => path === root || path.startsWith(`${root}/`) || root.startsWith(`${path}/`),
+  return (
+    path === '' ||
+    ROOTS.some((root) => path === root || path.startsWith(`${root}/`) || root.startsWith(`${path}/`))
   );
 }
 
 /** One line of JSON that says what follows, then the files one after another. */
-function packFacts({ files, whiteouts, opaque }: LayerFacts): Buffer {
+function packFacts({ files, ...rest }: LayerFacts): Buffer {
   const sizes = [...files].map(([path, bytes]) => [path, bytes.length]);
-  return Buffer.concat([Buffer.from(`${JSON.stringify({ sizes, whiteouts, opaque })}\n`), ...files.values()]);
+  return Buffer.concat([Buffer.from(`${JSON.stringify({ sizes, ...rest })}\n`), ...files.values()]);
 }
 
-/** Undefined for an entry that another version wrote or that was damaged: it is then learnt anew. */
+/** Undefined for an entry that was damaged: it is then learnt anew. */
 function unpackFacts(packed: Uint8Array): LayerFacts | undefined {
   const bytes = Buffer.from(packed.buffer, packed.byteOffset, packed.byteLength);
   const end = bytes.indexOf('\n');
-  if (end < 0) return undefined;
   try {
-    const head = JSON.parse(bytes.toString('utf8', 0, end)) as {
-      sizes: [string, number][];
-      whiteouts: string[];
-      opaque: string[];
-    };
+    const head = JSON.parse(bytes.toString('utf8', 0, Math.max(end, 0))) as Record<string, unknown>;
+    const { sizes, modules, whiteouts, opaque } = head;
+    if (!Array.isArray(sizes) || !isTexts(modules) || !isTexts(whiteouts) || !isTexts(opaque))
+      return undefined;
     const files = new Map<string, Uint8Array>();
     let at = end + 1;
-    for (const [path, size] of head.sizes) {
+    for (const [path, size] of sizes as [string, number][]) {
       files.set(path, bytes.subarray(at, at + size));
       at += size;
     }
-    return at === bytes.length ? { files, whiteouts: head.whiteouts, opaque: head.opaque } : undefined;
+    return at === bytes.length ? { files, modules, whiteouts, opaque } : undefined;
   } catch {
     return undefined;
   }
+}
+
+function isTexts(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === 'string');
 }

@@ -34,33 +34,48 @@ export function componentsOf({
  *
  * 1. layers that were added to the encapsulated commit (after `ostree.final-diffid`), newest first;
  * 2. the chunk that holds what no package owns, which is where depmod's output goes;
- * 3. only when neither is known: the other chunks, the last one first and then from large to small, or, in an image
- *    without an encapsulated commit, all layers from the newest on.
+ * 3. in case that nothing says which one that is: the other chunks, the last one first and then from large to small.
+ *
+ * In an image without an encapsulated commit, all layers from the newest on.
  */
 export function indexLayerOrder(image: { manifest: ImageManifest; config: ImageConfig }): readonly number[] {
-  const { manifest, config } = image;
-  const finalDiffId = config.labels['ostree.final-diffid'];
-  const final = config.diffIds.findIndex((diffId) => diffId === finalDiffId);
+  const { manifest } = image;
+  const final = finalLayer(image);
   const all = manifest.layers.map((_, at) => at);
   if (final < 0) return all.toReversed();
   const derived = all.slice(final + 1).toReversed();
   const components = componentsOf(image);
   const named = all.filter((at) => at <= final && isIndexChunk(components[at]));
-  if (named.length > 0) return [...derived, ...named.toReversed()];
   const sizeOf = (at: number): number => manifest.layers[at]?.sizeBytes ?? 0;
+  // The first layer holds the commit and its directories, and no files.
   const chunks = all.slice(1, final).sort((a, b) => sizeOf(b) - sizeOf(a));
-  return [...derived, final, ...chunks.filter((at) => at !== final)];
+  return [...new Set([...derived, ...named.toReversed(), final, ...chunks])];
 }
 
 /**
- * Layers that may hold modules of the base, the likely ones first.
+ * The order in which layers are looked into for modules of the base: those that were added to the encapsulated commit,
+ * newest first, since they can hide what it holds; its chunks, the kernel's first. In an image without an encapsulated
+ * commit, all layers from the newest on.
  */
 export function moduleLayerOrder(image: { manifest: ImageManifest; config: ImageConfig }): readonly number[] {
   const components = componentsOf(image);
-  const isLikely = (at: number): boolean =>
+  const isKernel = (at: number): boolean =>
     components[at]?.some((name) => /^kernel(?:-|$)/.test(name)) === true;
+  const final = finalLayer(image);
   const order = image.manifest.layers.map((_, at) => at).toReversed();
-  return [...order.filter(isLikely), ...order.filter((at) => !isLikely(at))];
+  if (final < 0) return order;
+  const chunks = order.filter((at) => at <= final);
+  return [
+    ...order.filter((at) => at > final),
+    ...chunks.filter(isKernel),
+    ...chunks.filter((at) => !isKernel(at)),
+  ];
+}
+
+/** Index of the last layer of the encapsulated commit; -1 in an image without one. */
+export function finalLayer({ manifest, config }: { manifest: ImageManifest; config: ImageConfig }): number {
+  const finalDiffId = config.labels['ostree.final-diffid'];
+  return config.diffIds.findIndex((diffId, at) => diffId === finalDiffId && at < manifest.layers.length);
 }
 
 function isIndexChunk(components: ComponentNames): boolean {

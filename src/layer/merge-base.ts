@@ -63,7 +63,7 @@ export async function mergeWithBase(
       type: 'detail',
       message: `the order of the indexes depends on ${paths.length} modules of the base: ${paths.slice(0, 5).join(', ')}`,
     });
-    for (const [path, bytes] of await readBaseModules(request.image, kernel, paths)) {
+    for (const [path, bytes] of await readBaseModules(request.image, { kernel, paths }, io)) {
       baseModules.set(path, readModule(await decompressModule(bytes, { maxBytes: MAX_MODULE_BYTES })));
     }
   }
