@@ -11,6 +11,8 @@ export interface AuthOptions {
   readonly findCredential: () => Promise<Credential | undefined>;
   /** What registries asked for, by origin; shared, so that only the first request is turned away. */
   readonly challenges: Map<string, Challenge>;
+  /** Where a credential comes from, for messages. */
+  readonly hint: string;
 }
 
 /**
@@ -26,29 +28,29 @@ export function withAuth(next: Send, options: AuthOptions): Send {
     const response = await next(first?.request ?? request);
     if (response.status !== 401) return response;
 
+    // At once: while its body waits, the answer holds a connection that the request for a token may need.
+    discard(response);
     const challenge = chooseChallenge(response);
     if (challenge === undefined) return response;
     challenges.set(registry.origin, challenge);
-    if (first?.tokenRequest !== undefined) options.tokens.forget(first.tokenRequest);
+    if (first?.token !== undefined) options.tokens.forget(first.token.request, first.token.value);
     const scopes = withMissing(request.scopes, challenge.parameters.get('scope'));
     const second = await authorize(request, challenge, scopes, options);
     const isSame = second.request.headers['authorization'] === first?.request.headers['authorization'];
-    if (isSame) return response;
-    discard(response);
-    return next(second.request);
+    return isSame ? response : next(second.request);
   };
 }
 
 interface Authorized {
   readonly request: HttpRequest;
-  readonly tokenRequest?: TokenRequest;
+  readonly token?: { readonly request: TokenRequest; readonly value: string };
 }
 
 async function authorize(
   request: HttpRequest,
   challenge: Challenge,
   scopes: readonly string[],
-  { registry, tokens, findCredential }: AuthOptions,
+  { registry, tokens, findCredential, hint }: AuthOptions,
 ): Promise<Authorized> {
   const credential = await findCredential();
   if (challenge.scheme === 'basic') {
@@ -56,9 +58,9 @@ async function authorize(
       request: credential === undefined ? request : withHeader(request, basicAuthorization(credential)),
     };
   }
-  const tokenRequest = { registry, challenge, scopes, credential, signal: request.signal };
-  const token = await tokens.get(tokenRequest);
-  return { request: withHeader(request, `Bearer ${token}`), tokenRequest };
+  const tokenRequest = { registry, challenge, scopes, credential, signal: request.signal, hint };
+  const value = await tokens.get(tokenRequest);
+  return { request: withHeader(request, `Bearer ${value}`), token: { request: tokenRequest, value } };
 }
 
 function withHeader(request: HttpRequest, authorization: string): HttpRequest {

@@ -11,6 +11,8 @@ export interface TrustOptions {
   /** Directories with `*.crt`, `*.cert` and `*.key` for every host. */
   readonly certDirs: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Hosts that nobody has to vouch for: the machine's CAs are not read for them. */
+  readonly insecureHosts: ReadonlySet<string>;
 }
 
 /** Where the machine's own CAs are, in the order in which Go's tools look. */
@@ -34,11 +36,12 @@ export async function secureContextFor(host: string, options: TrustOptions): Pro
   const own = [...certDirs, ...hostDirectories(host, env)];
   const fromDirectories = await Promise.all(own.map(readCertDirectory));
   const given = await Promise.all(caFiles.map(readGiven));
-  const system = await systemBundle(env);
-  const extra = await readOptional(env['NODE_EXTRA_CA_CERTS']);
-  const base: readonly (string | Buffer)[] = system === undefined ? rootCertificates : [system];
-  const ca = [...base, ...given, ...fromDirectories.flatMap((directory) => directory.ca)];
-  if (extra !== undefined && env['NODE_EXTRA_CA_CERTS'] !== env['SSL_CERT_FILE']) ca.push(extra);
+  const machine = options.insecureHosts.has(host) ? [] : await machineCas(env);
+  const ca = [
+    ...(machine ?? rootCertificates),
+    ...given,
+    ...fromDirectories.flatMap((directory) => directory.ca),
+  ];
   const client = fromDirectories.find(({ cert }) => cert !== undefined);
   const settings: SecureContextOptions = { ca };
   try {
@@ -91,10 +94,14 @@ async function readCertDirectory(directory: string): Promise<CertDirectory> {
   return { ca, cert, key };
 }
 
-async function systemBundle(env: TrustOptions['env']): Promise<Buffer | undefined> {
+/** The machine's CAs; undefined when it has none of its own. */
+async function machineCas(env: TrustOptions['env']): Promise<readonly Buffer[] | undefined> {
+  const extraFile = env['NODE_EXTRA_CA_CERTS'];
   for (const path of [env['SSL_CERT_FILE'], ...SYSTEM_BUNDLES]) {
     const bundle = await readOptional(path);
-    if (bundle !== undefined) return bundle;
+    if (bundle === undefined) continue;
+    const extra = extraFile === path ? undefined : await readOptional(extraFile);
+    return extra === undefined ? [bundle] : [bundle, extra];
   }
   return undefined;
 }

@@ -8,6 +8,7 @@ import { findManifest, getManifest, writeManifest } from './manifests.ts';
 import type { HttpRequest, HttpResponse, Send } from './message.ts';
 import type { Network } from './network.ts';
 import { withRedirects } from './redirects.ts';
+import { credentialHint } from './problem.ts';
 import type { RepositoryClient } from './repository-client.ts';
 import { type RetryPolicy, withRetry } from './retry.ts';
 import { listTags } from './tags.ts';
@@ -103,6 +104,7 @@ function makeClient(
           tokens: network.tokens,
           findCredential,
           challenges: network.challenges,
+          hint: credentialHint(place),
         }),
       ),
     );

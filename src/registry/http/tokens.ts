@@ -13,14 +13,16 @@ export interface TokenRequest {
   readonly scopes: readonly string[];
   readonly credential: Credential | undefined;
   readonly signal: AbortSignal | undefined;
+  /** Where a credential comes from, for a user who has none that works. */
+  readonly hint: string;
 }
 
 /** Tokens of one run, shared by all repositories: token servers limit how often they are asked. */
 export interface Tokens {
   /** A token that holds for the scopes, from memory or from the server. */
   get(request: TokenRequest): Promise<string>;
-  /** Forgets a token that a registry did not accept. */
-  forget(request: TokenRequest): void;
+  /** Forgets a token that a registry did not accept, unless it was renewed meanwhile. */
+  forget(request: TokenRequest, token: string): void;
 }
 
 interface Kept {
@@ -60,8 +62,15 @@ export function makeTokens(send: Send, now: () => number = Date.now): Tokens {
       });
       return (await made).token;
     },
-    forget(request) {
-      kept.delete(keyOf(request));
+    forget(request, token) {
+      const key = keyOf(request);
+      const found = kept.get(key);
+      found?.then(
+        (known) => {
+          if (known.token === token && kept.get(key) === found) kept.delete(key);
+        },
+        () => undefined,
+      );
     },
   };
 }
@@ -161,7 +170,7 @@ function refusedRealm(registry: URL, why: string): RegistryError {
 async function tokenFailure(
   response: HttpResponse,
   realm: URL,
-  { registry, credential }: TokenRequest,
+  { registry, credential, hint }: TokenRequest,
 ): Promise<RegistryError> {
   discard(response);
   const { status } = response;
@@ -170,7 +179,7 @@ async function tokenFailure(
       credential === undefined
         ? 'it gives no token to someone without a credential'
         : `it does not accept the credential from ${credential.source}`;
-    return new RegistryError('UNAUTHORIZED', `Cannot log in to ${registry.host}: ${said}`, { status });
+    return new RegistryError('UNAUTHORIZED', `Cannot log in to ${registry.host}: ${said}`, { status, hint });
   }
   return new RegistryError(
     'UNEXPECTED_STATUS',
