@@ -10,7 +10,7 @@ import type { Images } from '../../src/registry/repository.ts';
 import { descriptorOf, registryContract, writeImage } from '../contract/registry.ts';
 import { type DebianRegistry, startDebianRegistry } from '../support/debian-registry.ts';
 
-const ALL = { canMount: true, checksBlobs: true, isSharedAtOnce: true };
+const ALL = { canMount: true, checksBlobs: true };
 const env = { HOME: '/nonexistent', PATH: process.env['PATH'] };
 
 registryContract(
@@ -97,6 +97,44 @@ describe('skopeo and docker-registry with TLS', () => {
     const read = await (
       await images.open(parseReference(`oci:${theirs}`), 'read')
     ).getManifest(parseTag('v2'));
+
+    expect(read.digest).toBe(manifest.digest);
+  });
+
+  it('reads from an archive what we wrote there, and writes one that we read', async () => {
+    const ours = join(directory, 'ours.tar');
+    const theirs = join(directory, 'theirs.tar');
+    const repository = await images.open(parseReference(`oci-archive:${ours}`), 'write');
+    const manifest = await writeImage(repository, 'an archive');
+    await repository.writeManifest(manifest, parseTag('v1'));
+    const second = await writeImage(repository, 'another image in it');
+    await repository.writeManifest(second, parseTag('v2'));
+
+    skopeo('copy', '--preserve-digests', `oci-archive:${ours}:v2`, `oci-archive:${theirs}:v3`);
+    const copied = await images.open(parseReference(`oci-archive:${theirs}`), 'read');
+    const read = await copied.getManifest(parseTag('v3'));
+
+    expect(read.digest).toBe(second.digest);
+    expect(execFileSync('tar', ['-tf', ours], { encoding: 'utf8' }).split('\n')).toContain('index.json');
+    const seen = skopeo('inspect', `oci-archive:${ours}:v1`);
+    expect(JSON.parse(seen)).toMatchObject({ Digest: manifest.digest });
+  });
+
+  it('writes to a registry what skopeo copies out of it with the same digest', async () => {
+    const copy = join(directory, 'from-registry');
+    const repository = await images.open(parseReference(`${registry.host}/ours/copied`), 'write');
+    const manifest = await writeImage(repository, 'copied');
+    await repository.writeManifest(manifest, parseTag('v1'));
+
+    const access = ['--src-tls-verify=false', '--src-authfile', registry.authFile ?? ''];
+    skopeo(
+      'copy',
+      '--preserve-digests',
+      ...access,
+      `docker://${registry.host}/ours/copied:v1`,
+      `oci:${copy}:v1`,
+    );
+    const read = await (await images.open(parseReference(`oci:${copy}`), 'read')).getManifest(parseTag('v1'));
 
     expect(read.digest).toBe(manifest.digest);
   });

@@ -17,7 +17,7 @@ registryContract(
       close: () => rm(directory, { recursive: true }),
     };
   },
-  { canMount: true, checksBlobs: false, isSharedAtOnce: true },
+  { canMount: true, checksBlobs: false },
 );
 
 describe('an oci: layout', () => {

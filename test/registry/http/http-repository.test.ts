@@ -15,5 +15,5 @@ registryContract(
       close: () => registry.close(),
     };
   },
-  { canMount: true, checksBlobs: true, isSharedAtOnce: true },
+  { canMount: true, checksBlobs: true },
 );
