@@ -12,7 +12,7 @@ export interface TrustOptions {
   readonly certDirs: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Hosts that nobody has to vouch for: the machine's CAs are not read for them. */
-  readonly insecureHosts: ReadonlySet<string>;
+  readonly insecureHosts?: ReadonlySet<string>;
 }
 
 /** Where the machine's own CAs are, in the order in which Go's tools look. */
@@ -36,7 +36,7 @@ export async function secureContextFor(host: string, options: TrustOptions): Pro
   const own = [...certDirs, ...hostDirectories(host, env)];
   const fromDirectories = await Promise.all(own.map(readCertDirectory));
   const given = await Promise.all(caFiles.map(readGiven));
-  const machine = options.insecureHosts.has(host) ? [] : await machineCas(env);
+  const machine = options.insecureHosts?.has(host) === true ? [] : await machineCas(env);
   const ca = [
     ...(machine ?? rootCertificates),
     ...given,

@@ -11,6 +11,8 @@ import { makeTransport } from './transport.ts';
 
 export interface NetworkOptions extends TrustOptions {
   readonly credentials: Credentials;
+  /** Hosts, as references name them, that may be reached without TLS or with a certificate that nobody vouches for. */
+  readonly insecureHosts: ReadonlySet<string>;
   readonly maxConnections: number;
   readonly report: Report;
   readonly sleep?: Sleep | undefined;
