@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -195,6 +195,27 @@ describe('mergeIndexes() against real depmod, on a kernel of four thousand modul
     ]);
 
     const outcome = await tryChange(tree, { removed: [], added }, { config });
+
+    expect(outcome).toEqual({ ...SAME, needed: [] });
+  });
+
+  it('keeps modules outside of the kernel’s directory, and lets them win or lose as depmod does', async () => {
+    const outside = join(scratch, 'outside');
+    const config = `search updates external built-in\nexternal * ${outside}\n`;
+    mkdirSync(outside);
+    for (const file of ['tun.ko', 'loop.ko', 'crc16.ko']) {
+      copyFileSync(join(kernel.directory, pathOf(file)), join(outside, file));
+    }
+    const added = new Map([
+      ['updates/tun.ko', pathOf('tun.ko')],
+      ['kernel/lib/new/fuse.ko', pathOf('fuse.ko')],
+    ]);
+
+    const outcome = await tryChange(
+      tree,
+      { removed: withUsers([pathOf('fuse.ko')], table), added },
+      { config },
+    );
 
     expect(outcome).toEqual({ ...SAME, needed: [] });
   });
