@@ -1,6 +1,7 @@
 import { execFile, spawn } from 'node:child_process';
 import { linkSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { get } from 'node:https';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -13,31 +14,53 @@ export interface Push {
   readonly to: string;
 }
 
-/** Starts the registry on the world's own storage, pushes images with skopeo, digests unchanged, and stops it. */
+/**
+ * Starts the registry on the world's own storage, pushes images with skopeo, digests unchanged, and stops it. It has a
+ * port of its own for that, so that the tests of another world may run meanwhile.
+ */
 export async function fillRegistry(world: string, host: string, pushes: readonly Push[]): Promise<void> {
   mkdirSync(join(world, 'registry'), { recursive: true });
-  const registry = spawn('docker-registry', ['serve', join(world, 'registry.yml')], { stdio: 'ignore' });
+  const scratch = mkdtempSync(join(world, 'fill-'));
+  const ownHost = `127.0.0.1:${await findFreePort()}`;
+  for (const name of ['registry.yml', 'auth.json']) {
+    const text = readFileSync(join(world, name), 'utf8').replace(host, ownHost);
+    writeFileSync(join(scratch, name), text, { mode: 0o600 });
+  }
+  const registry = spawn('docker-registry', ['serve', join(scratch, 'registry.yml')], { stdio: 'ignore' });
   try {
-    await untilItAnswers(world, host, () => registry.exitCode !== null);
-    for (const { digest, to } of pushes) {
-      const directory = linkImage(join(world, 'layout'), digest, mkdtempSync(join(world, 'push-')));
+    await untilItAnswers(world, ownHost, () => registry.exitCode !== null);
+    for (const [index, { digest, to }] of pushes.entries()) {
+      const directory = linkImage(join(world, 'layout'), digest, join(scratch, `image-${index}`));
       await run('skopeo', [
         ...['copy', '--quiet', '--preserve-digests'],
-        ...['--authfile', join(world, 'auth.json'), '--dest-cert-dir', join(world, 'certs')],
-        ...[`dir:${directory}`, `docker://${host}/${to}`],
+        ...['--authfile', join(scratch, 'auth.json'), '--dest-cert-dir', join(world, 'certs')],
+        ...[`dir:${directory}`, `docker://${ownHost}/${to}`],
       ]);
-      rmSync(directory, { recursive: true });
     }
   } finally {
     const ended = new Promise((done) => registry.once('exit', done));
     if (registry.exitCode === null && registry.kill('SIGTERM')) await ended;
+    rmSync(scratch, { recursive: true, force: true });
   }
+}
+
+function findFreePort(): Promise<number> {
+  return new Promise((done, fail) => {
+    const server = createServer().on('error', fail);
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => {
+        done(port);
+      });
+    });
+  });
 }
 
 /** An image as skopeo's `dir:` has it, made of hard links. Its `oci:` refuses manifests of Docker's family. */
 function linkImage(layout: string, digest: string, directory: string): string {
   const blobs = join(layout, 'blobs/sha256');
   const hexOf = (text: string): string => text.slice('sha256:'.length);
+  mkdirSync(directory);
   linkSync(join(blobs, hexOf(digest)), join(directory, 'manifest.json'));
   writeFileSync(join(directory, 'version'), 'Directory Transport Version: 1.1\n');
   const manifest = JSON.parse(readFileSync(join(directory, 'manifest.json'), 'utf8')) as {
@@ -52,7 +75,7 @@ function linkImage(layout: string, digest: string, directory: string): string {
 async function untilItAnswers(world: string, host: string, hasEnded: () => boolean): Promise<void> {
   const ca = readFileSync(join(world, 'certs/ca.crt'));
   for (let attempt = 0; attempt < 100; attempt += 1) {
-    if (hasEnded()) throw new Error(`The registry ended: is ${host} in use?`);
+    if (hasEnded()) throw new Error(`The registry ended before it answered on ${host}`);
     if (await answers(`https://${host}/v2/`, ca)) return;
     await sleep(100);
   }
