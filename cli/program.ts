@@ -4,11 +4,23 @@ import { doctorCommand } from './commands/doctor.ts';
 import { inspectCommand } from './commands/inspect.ts';
 import { machineConfigCommand } from './commands/machine-config.ts';
 import { resolveCommand } from './commands/resolve.ts';
+import { buildCommand } from './commands/build.ts';
+import { signCommand } from './commands/sign.ts';
+import { depmodCommand } from './commands/depmod.ts';
 import type { CliContext } from './context.ts';
 import { VERSION } from './version.ts';
 
 /** In the order in which help lists them. */
-const VERBS = [resolveCommand, inspectCommand, machineConfigCommand, doctorCommand, completionCommand];
+const VERBS = [
+  resolveCommand,
+  buildCommand,
+  signCommand,
+  inspectCommand,
+  depmodCommand,
+  machineConfigCommand,
+  doctorCommand,
+  completionCommand,
+];
 
 /** The whole command line as a tree of commands. Each loads what it does only when it runs. */
 export function makeProgram(context: CliContext): Command {

@@ -122,6 +122,7 @@ describe('Architecture', () => {
       'node:util',
       'src/errors.ts',
       'src/oci/arch.ts',
+      'src/spec/kernel-release.ts',
     ]);
   });
 

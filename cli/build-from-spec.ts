@@ -1,0 +1,103 @@
+import { resolve } from 'node:path';
+import type { BuiltImage } from '../src/build-image.ts';
+import { build, planBuild, type Failure } from '../src/build.ts';
+import { PartialFailure, SpecError } from '../src/errors.ts';
+import type { Io } from '../src/io.ts';
+import { parseSpec, referenceFrom, type DriverSet } from '../src/spec/spec.ts';
+import type { BuildFlags } from './commands/build.ts';
+import type { CliContext } from './context.ts';
+import { readInput } from './io/read-input.ts';
+import { writeOutput } from './io/write-output.ts';
+import { makeIo } from './make-io.ts';
+import { parseOnly } from './only.ts';
+import { builtImageData, builtImageText, failureData, planData, planText } from './report/build-text.ts';
+import { printResult } from './report/output.ts';
+import { VERSION } from './version.ts';
+
+/**
+ * Builds a spec, or says what a build would do.
+ *
+ * @throws {KmodError} as `parseSpec` and `build` do; `PartialFailure` when some targets failed and others are done.
+ */
+export async function buildFromSpec(flags: BuildFlags, context: CliContext): Promise<void> {
+  const io = await makeIo(context, flags);
+  const set = await readSpec(flags.file, io, context);
+  const options = {
+    ...(flags.only === undefined ? {} : { only: parseOnly(flags.only) }),
+    keepGoing: flags.keepGoing ?? false,
+  };
+  if (flags.dryRun === true) {
+    const { plan, failures } = await planBuild(set, options, io);
+    requireTargets(plan.images.length + failures.length);
+    await printResult(context, flags.output, {
+      verb: 'build',
+      data: { isDryRun: true, ...planData(plan), failures: failures.map(failureData) },
+      text: () => planText(plan),
+    });
+    throwFailures(failures, plan.images.length, io);
+    return;
+  }
+
+  const { images, failures } = await build(set, { ...options, jobs: flags.jobs, toolVersion: VERSION }, io);
+  requireTargets(images.length + failures.length);
+  await writeManifests(images, flags, context);
+  await printResult(context, flags.output, {
+    verb: 'build',
+    data: { isDryRun: false, images: images.map(builtImageData), failures: failures.map(failureData) },
+    text: () => images.map(builtImageText).join('\n'),
+  });
+  throwFailures(failures, images.length, io);
+}
+
+/** Relative paths start where the spec is, so its own path is made absolute; messages keep the name that was given. */
+async function readSpec(file: string, io: Io, context: CliContext): Promise<DriverSet> {
+  const bytes = await readInput(io.files, file);
+  const set = parseSpec(Buffer.from(bytes).toString('utf8'), file);
+  const absolute = resolve(context.cwd, file);
+  return {
+    ...set,
+    file: absolute,
+    publish: { ...set.publish, osImage: referenceFrom(absolute, set.publish.osImage) },
+  };
+}
+
+/** Two targets of one pool have different images: each gets a directory when there are several. */
+async function writeManifests(
+  images: readonly BuiltImage[],
+  { manifests }: BuildFlags,
+  context: CliContext,
+): Promise<void> {
+  if (manifests === undefined) return;
+  for (const { target, manifests: files } of images) {
+    const below = images.length === 1 ? '' : `${target.release.version}-${target.arch}-${target.stream}`;
+    for (const { fileName, yaml } of files) {
+      await writeOutput(resolve(context.cwd, manifests, below, fileName), Buffer.from(yaml));
+    }
+  }
+}
+
+function requireTargets(count: number): void {
+  if (count > 0) return;
+  throw new SpecError('USAGE', 'Cannot build: --only leaves no target', {
+    hint: 'See what there is with --dry-run and without --only.',
+  });
+}
+
+/** With nothing done, the first failure decides how the command ends; the others are still said. */
+function throwFailures(failures: readonly Failure[], doneCount: number, { report }: Io): void {
+  const [first, ...others] = failures;
+  if (first === undefined) return;
+  if (doneCount > 0) {
+    throw new PartialFailure(
+      `Cannot finish ${failures.length} of ${failures.length + doneCount} targets`,
+      failures.map(({ error }) => error),
+    );
+  }
+  for (const { what, error } of others) {
+    report({
+      type: 'warning',
+      message: `${what}: ${error instanceof Error ? error.message : String(error)}`,
+    });
+  }
+  throw first.error;
+}

@@ -1,0 +1,58 @@
+import { Command, InvalidArgumentError, Option } from 'commander';
+import type { CliContext } from '../context.ts';
+import { addImageFlags, addOutputFlag, repeatable, type OutputFlags } from '../flags.ts';
+import type { IoFlags } from '../make-io.ts';
+
+/** Flags of `kmodlayer build`. */
+export interface BuildFlags extends IoFlags, OutputFlags {
+  readonly file: string;
+  readonly only?: readonly string[];
+  readonly jobs: number;
+  readonly dryRun?: boolean;
+  readonly keepGoing?: boolean;
+  readonly manifests?: string;
+}
+
+/** `kmodlayer build`: from a spec to pushed images and their MachineConfigs. */
+export function buildCommand(context: CliContext): Command {
+  const command = new Command('build')
+    .description('compile, sign, layer and push what a spec describes, and print what rolls it out')
+    .option('-f, --file <file>', 'the spec', 'kmodlayer.yaml')
+    .addOption(
+      repeatable(
+        '--only <key=value,...>',
+        'build some targets only, by release, arch, stream or kernel; may be repeated',
+      ),
+    )
+    .option('--engine <program>', 'container engine that compiles (default: $KMODLAYER_ENGINE, else podman)')
+    .addOption(new Option('--jobs <number>', 'compiles that run at a time').argParser(parseJobs).default(1))
+    .option('--dry-run', 'print what would be built; change nothing')
+    .option('--force', 'build also what was built before; this version always does')
+    .option('--keep-going', 'go on with the other targets when one fails')
+    .option('--manifests <dir>', 'write the MachineConfigs to this directory');
+  return addImageFlags(addOutputFlag(command))
+    .addHelpText(
+      'after',
+      `
+Environment:
+  KMODLAYER_ENGINE, KMODLAYER_ENGINE_ARGS, KMODLAYER_BUILD_ARGS
+      container engine, arguments before its subcommands, and arguments of its "build"
+  SOURCE_DATE_EPOCH
+      time that images are said to be made at (default: that of their base)
+
+Examples:
+  kmodlayer build -f kmodlayer.yaml --dry-run
+  kmodlayer build --only release=4.18.4 --manifests manifests -o json`,
+    )
+    .action(async (flags: BuildFlags) => {
+      const { buildFromSpec } = await import('../build-from-spec.ts');
+
+      await buildFromSpec(flags, context);
+    });
+}
+
+function parseJobs(text: string): number {
+  const jobs = Number(text);
+  if (Number.isInteger(jobs) && jobs >= 1 && jobs <= 64) return jobs;
+  throw new InvalidArgumentError('Give a number from 1 to 64.');
+}

@@ -1,0 +1,94 @@
+import type { BuiltImage } from '../../src/build-image.ts';
+import type { Failure } from '../../src/build.ts';
+import { KmodError } from '../../src/errors.ts';
+import { formatReference } from '../../src/oci/reference.ts';
+import { targetId, type Plan } from '../../src/plan/plan.ts';
+import { formatSize } from './sizes.ts';
+import { formatFields, formatTable } from './table.ts';
+import { targetData } from './target-text.ts';
+
+/** A layered image as programs see it. */
+export function builtImageData(built: BuiltImage): Readonly<Record<string, unknown>> {
+  const { target, image, digest, tag, layer, provenance, copiedBytes, wasThere, manifests } = built;
+  return {
+    id: targetId(target),
+    target: targetData(target),
+    image: formatReference(image),
+    digest,
+    tag,
+    wasThere,
+    copiedBytes,
+    layer,
+    drivers: provenance.drivers,
+    signer: provenance.signer ?? null,
+    inputHash: provenance.inputHash,
+    manifests,
+  };
+}
+
+/** A layered image as people see it. */
+export function builtImageText(built: BuiltImage): string {
+  const { target, image, tag, layer, provenance, wasThere, manifests } = built;
+  const { signer } = provenance;
+  const modules = provenance.drivers.map((driver) => {
+    const names = driver.modules.map(({ name }) => name).join(', ');
+    return [`driver ${driver.name}`, `${driver.version}: ${names}`] as const;
+  });
+  return `${targetId(target)}\n${formatFields(
+    [
+      ['image', formatReference(image)],
+      ['tag', wasThere ? `${tag} (it was there already)` : tag],
+      ['kernel', target.osImage.kernel],
+      ...modules,
+      ['signed by', signer === undefined ? 'nobody' : `${signer.subject} ${signer.serial} (${signer.hash})`],
+      [
+        'layer',
+        `${layer.files.length} files, ${formatSize(layer.sizeBytes)}, ${layer.indexes.length} indexes of the kernel`,
+      ],
+      ...layer.overridden.map(({ winner, loser }) => ['replaces', `${loser} (by ${winner})`] as const),
+      ...manifests.map(({ fileName }) => ['manifest', fileName] as const),
+    ],
+    '  ',
+  )}`;
+}
+
+/** A plan as programs see it. */
+export function planData({ images, compiles }: Plan): Readonly<Record<string, unknown>> {
+  return {
+    images: images.map(({ id, target, compiles: needed }) => ({
+      id,
+      target: targetData(target),
+      compiles: needed.map((unit) => unit.id),
+    })),
+    compiles: compiles.map(({ id, driver, kernel, arch, target }) => ({
+      id,
+      driver: driver.name,
+      kernel,
+      arch,
+      driverToolkit: formatReference(target.driverToolkit.reference),
+    })),
+  };
+}
+
+/** A plan as people see it. */
+export function planText({ images, compiles }: Plan): string {
+  const units = formatTable(
+    ['DRIVER', 'VERSION', 'KERNEL', 'ARCH'],
+    compiles.map(({ driver, kernel, arch }) => [driver.name, driver.version, kernel, arch]),
+  );
+  const layered = formatTable(
+    ['IMAGE', 'KERNEL', 'BASE'],
+    images.map(({ id, target }) => [id, target.osImage.kernel, formatReference(target.osImage.reference)]),
+  );
+  return `${units}\n${layered}`;
+}
+
+/** What could not be done, as programs see it. */
+export function failureData({ what, error }: Failure): Readonly<Record<string, unknown>> {
+  return {
+    what,
+    code: error instanceof KmodError ? error.code : null,
+    message: error instanceof Error ? error.message : String(error),
+    hint: error instanceof KmodError ? (error.hint ?? null) : null,
+  };
+}

@@ -1,0 +1,133 @@
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { runCli, type CliRun } from '../support/cli.ts';
+
+const QUICKSTART = resolve('fixtures/quickstart');
+const MISTAKES = resolve('fixtures/specs/five-mistakes.yaml');
+
+let directory = '';
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'kmodlayer-test-'));
+});
+
+afterEach(async () => {
+  await rm(directory, { recursive: true, force: true });
+});
+
+/** Writes a spec that brings its modules along, and runs `build` beside it. */
+async function build(argv: readonly string[], change = (text: string): string => text): Promise<CliRun> {
+  const spec = `
+apiVersion: kmodlayer/v1
+kind: DriverSet
+metadata: { name: hello }
+targets:
+  releases: ["oci:${QUICKSTART}/release:4.18.4"]
+drivers:
+  - name: hello
+    version: 1.0.0
+    source: { files: ["${QUICKSTART}/modules/kl_base.ko", "${QUICKSTART}/modules/kl_hello.ko"] }
+    modules: [{ name: kl_base }, { name: kl_hello, autoload: true }]
+sign: [{ key: "file:${QUICKSTART}/keys/TEST-ONLY.key", certificate: "${QUICKSTART}/keys/TEST-ONLY.der" }]
+publish: { osImage: "oci:${directory}/out" }
+`;
+  await writeFile(join(directory, 'kmodlayer.yaml'), change(spec));
+  return runCli(['build', ...argv], { cwd: directory });
+}
+
+describe('kmodlayer build', () => {
+  it('prints what it made, and inspect shows the same image', async () => {
+    const { exitCode, stdout, stderr } = await build(['-o', 'json']);
+
+    expect(stderr).not.toContain('error');
+    expect(exitCode).toBe(0);
+    const result = JSON.parse(stdout) as { images: { image: string }[] };
+    expect(result).toMatchObject({
+      schema: 'kmodlayer/build/v1',
+      isDryRun: false,
+      images: [
+        {
+          id: '4.18.4 x86_64 rhel-9',
+          image: expect.stringMatching(/\/out@sha256:[0-9a-f]{64}$/) as unknown,
+          wasThere: false,
+          drivers: [{ name: 'hello', version: '1.0.0' }],
+          signer: { hash: 'sha256' },
+        },
+      ],
+      failures: [],
+    });
+    const inspected = await runCli(['inspect', result.images[0]!.image]);
+    expect(inspected.stdout).toMatch(/^kl_hello +/m);
+    expect(inspected.stdout).toMatch(/usr\/lib\/modules\/6\.1\.0-56-amd64\/extra\/hello\/kl_hello\.ko/);
+  });
+
+  it('says for people what it made', async () => {
+    const { stdout } = await build([]);
+
+    expect(stdout).toMatch(/^4\.18\.4 x86_64 rhel-9\n {2}image +oci:.*@sha256:/);
+    expect(stdout).toMatch(/^ {2}driver hello +1\.0\.0: kl_base, kl_hello$/m);
+    expect(stdout).toMatch(/^ {2}signed by +\S/m);
+  });
+
+  it('changes nothing with --dry-run', async () => {
+    const { exitCode, stdout } = await build(['--dry-run']);
+
+    expect(exitCode).toBe(0);
+    expect(stdout).toMatch(/^hello +1\.0\.0 +6\.1\.0-56-amd64 +x86_64$/m);
+    expect(stdout).toMatch(/^4\.18\.4 x86_64 rhel-9 +6\.1\.0-56-amd64 +\S+@sha256:/m);
+    expect(await readdir(directory)).toEqual(['kmodlayer.yaml']);
+  });
+
+  it('finishes what it can with --keep-going and ends with 9', async () => {
+    const { exitCode, stdout, stderr } = await build(['--keep-going', '-o', 'json'], (text) =>
+      text.replace('releases: [', `releases: ["oci:${directory}/nowhere:1", `),
+    );
+
+    expect(exitCode).toBe(9);
+    expect(JSON.parse(stdout)).toMatchObject({
+      images: [{}],
+      failures: [{ what: expect.any(String) as unknown }],
+    });
+    expect(stderr).toContain('error: Cannot finish 1 of 2 targets');
+  });
+
+  it('starts relative paths of a spec at its directory', async () => {
+    await build([], (text) => text.replace(`oci:${directory}/out`, 'oci:out'));
+
+    expect((await readdir(directory)).sort()).toEqual(['kmodlayer.yaml', 'out']);
+  });
+
+  it.each([
+    [['--only', 'kernel=1.2.3'], 2, '--only leaves no target'],
+    [['--only', 'driver=hello'], 2, 'All drivers of a set share one image'],
+    [['--only', 'colour=red'], 2, 'Write KEY=VALUE with a key of release, arch, stream, kernel.'],
+    [['--jobs', '0'], 2, 'Give a number from 1 to 64.'],
+    [['-f', 'nowhere.yaml'], 2, 'Cannot read nowhere.yaml: there is no such file'],
+    [['-f', MISTAKES], 2, `${MISTAKES}:11: drivers[0].moduls: Unknown key "moduls"`],
+  ])('ends %j with %i', async (argv, expected, message) => {
+    const { exitCode, stdout, stderr } = await build(argv);
+
+    expect(stderr).toContain(message);
+    expect(exitCode).toBe(expected);
+    expect(stdout).toBe('');
+  });
+
+  it('shows five mistakes of a spec with five hints', async () => {
+    const { exitCode, stderr } = await build(['-f', MISTAKES]);
+
+    expect(exitCode).toBe(2);
+    expect(stderr.match(/^ {4}hint: /gm)).toHaveLength(5);
+  });
+
+  it('writes nothing when a module is missing', async () => {
+    const { exitCode, stderr } = await build([], (text) =>
+      text.replaceAll(`${QUICKSTART}/modules/kl_base.ko`, `${directory}/nowhere/kl_base.ko`),
+    );
+
+    expect(exitCode).toBe(5);
+    expect(stderr).toContain('error: Cannot');
+    expect(await readdir(directory)).toEqual(['kmodlayer.yaml']);
+  });
+});

@@ -1,0 +1,96 @@
+import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { runCli, type CliRun } from '../support/cli.ts';
+
+const MODULES = resolve('fixtures/modules');
+const KEY = ['--key', join(MODULES, 'test-only-rsa.key'), '--cert', join(MODULES, 'test-only-rsa.pem')];
+
+let directory = '';
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'kmodlayer-test-'));
+  for (const name of ['kl_provider.ko', 'kl_provider.ko.xz', 'kl_provider.ko.gz', 'kl_consumer.ko']) {
+    await writeFile(join(directory, name), await readFile(join(MODULES, name)));
+  }
+});
+
+afterEach(async () => {
+  await rm(directory, { recursive: true, force: true });
+});
+
+function sign(...argv: readonly string[]): Promise<CliRun> {
+  return runCli(['sign', ...argv], { cwd: directory });
+}
+
+describe('kmodlayer sign', () => {
+  it.each(['sha256', 'sha512'])('writes with %s what sign-file writes', async (hash) => {
+    const { exitCode, stdout } = await sign(...KEY, '--hash', hash, '--output-dir', 'out', 'kl_provider.ko');
+
+    expect(exitCode).toBe(0);
+    expect(stdout).toMatch(new RegExp(`^kl_provider\\.ko +.+ +${hash} +`, 'm'));
+    expect(await readFile(join(directory, 'out/kl_provider.ko'))).toEqual(
+      await readFile(join(MODULES, `kl_provider.${hash}.ko`)),
+    );
+  });
+
+  it('unpacks a module before it signs it', async () => {
+    const { exitCode } = await sign(...KEY, '--output-dir', 'out', 'kl_provider.ko.xz');
+
+    expect(exitCode).toBe(0);
+    expect(await readFile(join(directory, 'out/kl_provider.ko'))).toEqual(
+      await readFile(join(MODULES, 'kl_provider.sha256.ko')),
+    );
+  });
+
+  it('strips again what it signed in place, packed modules included', async () => {
+    await sign(...KEY, '--in-place', 'kl_provider.ko', 'kl_provider.ko.gz');
+
+    const { exitCode, stdout } = await sign('--strip', '--in-place', 'kl_provider.ko', '-o', 'json');
+
+    expect(exitCode).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ modules: [{ hadSignature: true, signature: null }] });
+    expect(await readFile(join(directory, 'kl_provider.ko'))).toEqual(
+      await readFile(join(MODULES, 'kl_provider.ko')),
+    );
+    expect((await sign('--check', ...KEY.slice(2), 'kl_provider.ko.gz')).exitCode).toBe(0);
+  });
+
+  it('ends --check with 1 when a module is not signed', async () => {
+    await sign(...KEY, '--in-place', 'kl_provider.ko');
+
+    const { exitCode, stdout } = await sign('--check', ...KEY.slice(2), 'kl_provider.ko', 'kl_consumer.ko');
+
+    expect(exitCode).toBe(1);
+    expect(stdout).toMatch(/^kl_provider\.ko +valid$/m);
+    expect(stdout).toMatch(/^kl_consumer\.ko +unsigned$/m);
+  });
+
+  it('writes nothing when one of the files is no module', async () => {
+    await writeFile(join(directory, 'bad.ko'), 'text');
+
+    const { exitCode, stderr } = await sign(...KEY, '--output-dir', 'out', 'kl_provider.ko', 'bad.ko');
+
+    expect(exitCode).toBe(7);
+    expect(stderr).toContain('error: Cannot sign');
+    expect(await readdir(directory)).not.toContain('out');
+  });
+
+  it.each([
+    [[...KEY, 'kl_provider.ko'], 2, 'nowhere to write to'],
+    [['--in-place', 'kl_provider.ko'], 2, 'Cannot sign: no key'],
+    [[...KEY, '--in-place', 'kl_provider.ko.xz'], 2, 'does not pack modules with xz'],
+    [[...KEY, '--output-dir', 'out', 'kl_provider.ko', 'kl_provider.ko.xz'], 2, 'two files would be'],
+    [[...KEY, '--in-place', '--output-dir', 'out', 'kl_provider.ko'], 2, 'cannot be used with'],
+    [['--check', 'kl_provider.ko'], 2, 'no certificate'],
+    [['--key', 'pkcs11:a', '--cert', 'b', '--in-place', 'kl_provider.ko'], 2, 'PKCS#11'],
+    [['--key', 'nowhere', '--cert', 'b', '--in-place', 'kl_provider.ko'], 7, 'Cannot read the private key'],
+    [[...KEY, '--in-place', 'nowhere.ko'], 2, 'there is no such file'],
+  ])('ends %j with %i', async (argv, expected, message) => {
+    const { exitCode, stderr } = await sign(...argv);
+
+    expect(stderr).toContain(message);
+    expect(exitCode).toBe(expected);
+  });
+});
