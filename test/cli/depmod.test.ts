@@ -1,15 +1,10 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { basename, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { openImage } from '../../src/oci/open-image.ts';
-import { readLayerFiles } from '../../src/oci/layer-files.ts';
-import { parseReference } from '../../src/oci/reference.ts';
-import { resolve as resolveRelease } from '../../src/resolve/resolve.ts';
 import { runCli, type CliRun } from '../support/cli.ts';
-import { makeTestIo } from '../support/io.ts';
+import { QUICKSTART_KERNEL as KERNEL, unpackQuickstart } from '../support/quickstart-root.ts';
 
-const KERNEL = '6.1.0-56-amd64';
 const MODULES = resolve('fixtures/quickstart/modules');
 const ADD = [
   ...['--add', `${join(MODULES, 'kl_base.ko')}:extra/hello/kl_base.ko`],
@@ -20,32 +15,14 @@ let directory = '';
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'kmodlayer-test-'));
-  const modules = join(directory, 'root/lib/modules', KERNEL);
-  await mkdir(modules, { recursive: true });
-  for (const [path, bytes] of await indexesOfQuickstart())
-    await writeFile(join(modules, basename(path)), bytes);
+  await unpackQuickstart(join(directory, 'root'), (path) =>
+    /^usr\/lib\/modules\/[^/]+\/modules\./.test(path),
+  );
 });
 
 afterEach(async () => {
   await rm(directory, { recursive: true, force: true });
 });
-
-/** The `modules.*` files of the OS image in the fixtures. */
-async function indexesOfQuickstart(): Promise<ReadonlyMap<string, Buffer>> {
-  const io = makeTestIo();
-  const [target] = await resolveRelease({ release: 'oci:fixtures/quickstart/release:4.18.4' }, io);
-  const repository = await io.images.open(parseReference('oci:fixtures/quickstart/release'), 'read');
-  const image = await openImage(repository, target!.osImage.digest, 'x86_64');
-  const found = new Map<string, Buffer>();
-  for (const layer of image.manifest.layers) {
-    const { files } = await readLayerFiles(() => repository.readBlob(layer), {
-      maxBytes: 1e9,
-      wants: (path) => path.startsWith(`usr/lib/modules/${KERNEL}/modules.`),
-    });
-    for (const [path, bytes] of files) found.set(path, bytes);
-  }
-  return found;
-}
 
 function depmod(...argv: readonly string[]): Promise<CliRun> {
   return runCli(['depmod', '--kernel', KERNEL, ...argv], { cwd: directory });
@@ -69,7 +46,7 @@ describe('kmodlayer depmod', () => {
   it('takes the directory of the kernel itself', async () => {
     const { stdout } = await depmod(
       '--base',
-      `root/lib/modules/${KERNEL}`,
+      `root/usr/lib/modules/${KERNEL}`,
       ...ADD,
       '--out',
       'out',
@@ -98,7 +75,7 @@ describe('kmodlayer depmod', () => {
   });
 
   it('refuses modules for another kernel', async () => {
-    const argv = ['depmod', '--kernel', '5.14.0-1.el9', '--base', `root/lib/modules/${KERNEL}`, ...ADD];
+    const argv = ['depmod', '--kernel', '5.14.0-1.el9', '--base', `root/usr/lib/modules/${KERNEL}`, ...ADD];
 
     const { exitCode, stderr } = await runCli([...argv, '--out', 'out'], { cwd: directory });
 
