@@ -9,6 +9,10 @@ export interface ImageFlags extends ReportFlags {
   readonly caFile?: readonly string[];
   readonly certDir?: readonly string[];
   readonly insecureRegistry?: readonly string[];
+  readonly idms?: readonly string[];
+  readonly itms?: readonly string[];
+  readonly icsp?: readonly string[];
+  readonly registriesConf?: string;
 }
 
 export interface OutputFlags {
@@ -38,7 +42,17 @@ export function addImageFlags(command: Command): Command {
         '--insecure-registry <host>',
         'reach this registry without TLS, or with a certificate that nobody vouches for; may be repeated',
       ),
-    );
+    )
+    .addOption(
+      repeatable('--idms <file>', 'read through the mirrors of an ImageDigestMirrorSet; may be repeated'),
+    )
+    .addOption(
+      repeatable('--itms <file>', 'read through the mirrors of an ImageTagMirrorSet; may be repeated'),
+    )
+    .addOption(
+      repeatable('--icsp <file>', 'read through the mirrors of an ImageContentSourcePolicy; may be repeated'),
+    )
+    .option('--registries-conf <file>', 'mirrors as podman knows them, instead of those of the machine');
   return addReportFlags(command);
 }
 

@@ -1,14 +1,15 @@
 import { resolve } from 'node:path';
-import type { EngineOptions } from '../src/engine/engine.ts';
-import type { Engine } from '../src/engine/engine.ts';
+import type { Engine, EngineOptions } from '../src/engine/engine.ts';
 import type { Io } from '../src/io.ts';
 import { makeImages } from '../src/registry/images.ts';
+import { loadMirrors } from '../src/registry/mirror-files.ts';
 import type { CliContext } from './context.ts';
 import type { ImageFlags } from './flags.ts';
 import { makeCache } from './io/cache.ts';
 import { cacheDirectory } from './io/directories.ts';
 import { makeFiles } from './io/files.ts';
 import { makeKeepLog } from './io/logs.ts';
+import { writeRegistriesConf } from './io/registries-conf.ts';
 import { makeTemporary } from './io/temporary.ts';
 import { makeReport } from './report/event-text.ts';
 
@@ -24,12 +25,16 @@ export async function makeIo(context: CliContext, flags: IoFlags): Promise<Io> {
   const now = (): Date => new Date();
   const report = makeReport(context, flags);
   const inCwd = (path: string): string => resolve(cwd, path);
+  const mirrorSets = [...(flags.idms ?? []), ...(flags.itms ?? []), ...(flags.icsp ?? [])].map(inCwd);
+  const registriesConf = flags.registriesConf === undefined ? undefined : inCwd(flags.registriesConf);
+  const mirrors = await loadMirrors({ files: mirrorSets, registriesConf, env });
   const authFile = flags.authfile === undefined ? undefined : inCwd(flags.authfile);
   const { makeSources } = await import('../src/engine/make-sources.ts');
   let engine: Promise<Engine> | undefined;
   return {
     images: makeImages({
       authFile,
+      mirrors,
       insecureRegistries: flags.insecureRegistry ?? [],
       caFiles: (flags.caFile ?? []).map(inCwd),
       certDirs: (flags.certDir ?? []).map(inCwd),
@@ -39,7 +44,15 @@ export async function makeIo(context: CliContext, flags: IoFlags): Promise<Io> {
     }),
     cache: makeCache(cacheDirectory(env)),
     files: makeFiles(cwd),
-    engine: () => (engine ??= findEngineOf(engineFlags(flags, { authFile, inCwd }), context)),
+    engine: () =>
+      (engine ??= findEngineOf(context, async () => ({
+        ...engineFlags(flags, { authFile, inCwd }),
+        ...(mirrorSets.length > 0
+          ? { registriesFile: await writeRegistriesConf(mirrors, context) }
+          : registriesConf === undefined
+            ? {}
+            : { registriesFile: registriesConf }),
+      }))),
     sources: makeSources(),
     withTemporaryDirectory: makeTemporary(context),
     keepLog: makeKeepLog({ env, now }),
@@ -50,9 +63,12 @@ export async function makeIo(context: CliContext, flags: IoFlags): Promise<Io> {
   };
 }
 
-async function findEngineOf(options: Partial<EngineOptions>, { env, signal }: CliContext): Promise<Engine> {
+async function findEngineOf(
+  { env, signal }: CliContext,
+  options: () => Promise<Partial<EngineOptions>>,
+): Promise<Engine> {
   const { findEngine, readEngineOptions } = await import('../src/engine/find-engine.ts');
-  return findEngine({ ...readEngineOptions(env), ...options }, signal);
+  return findEngine({ ...readEngineOptions(env), ...(await options()) }, signal);
 }
 
 /** What the flags say of the engine; what they leave out comes from the environment. */

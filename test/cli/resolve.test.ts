@@ -74,3 +74,12 @@ describe('kmodlayer resolve', () => {
     expect(stderr).toContain('Stopped.');
   });
 });
+
+describe('kmodlayer resolve through mirrors', () => {
+  it('ends with 4 for a file that holds no mirror set', async () => {
+    const { exitCode, stderr } = await runCli(['resolve', RELEASE, '--idms', 'fixtures/specs/minimal.yaml']);
+
+    expect(exitCode).toBe(4);
+    expect(stderr).toContain('it holds no mirror set');
+  });
+});
