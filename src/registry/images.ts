@@ -45,7 +45,7 @@ export function makeImages(options: ImagesOptions): Images {
   const { signal, env = {}, mirrors = [] } = options;
   const network = makeNetwork({
     credentials: makeCredentials({ authFile: options.authFile, env, signal }),
-    insecureHosts: new Set([...(options.insecureRegistries ?? []), ...insecureHostsOf(mirrors)]),
+    insecureHosts: spellings([...(options.insecureRegistries ?? []), ...insecureHostsOf(mirrors)]),
     caFiles: options.caFiles ?? [],
     certDirs: options.certDirs ?? [],
     env,
@@ -86,4 +86,10 @@ export function makeImages(options: ImagesOptions): Images {
     open: async (reference, purpose) =>
       reference.transport === 'docker' ? openRemote(reference, purpose) : openLayout(reference, purpose),
   };
+}
+
+/** Hosts as references and as URLs spell them: a URL leaves out the port that its scheme has anyway. */
+function spellings(hosts: readonly string[]): ReadonlySet<string> {
+  const lower = hosts.map((host) => host.toLowerCase());
+  return new Set([...lower, ...lower.map((host) => host.replace(/:(?:80|443)$/, ''))]);
 }

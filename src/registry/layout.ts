@@ -13,8 +13,6 @@ import { firstBytesOf, verified } from './verified.ts';
 /** A repository in an OCI layout. */
 export interface LayoutRepository extends Repository {
   readonly reference: LayoutReference;
-  /** The digest of the one manifest that the layout lists; undefined when it lists none or several. */
-  findOnlyManifest(): Promise<Digest | undefined>;
   readonly store: LayoutStore;
 }
 
@@ -89,7 +87,7 @@ export function layoutRepository(
       const { entries } = await store.readIndex();
       return entries.flatMap(({ tag }) => (tag === undefined ? [] : [tag])).slice(0, limit);
     },
-    async findOnlyManifest() {
+    async defaultManifest() {
       const digests = new Set((await store.readIndex()).entries.map(({ descriptor }) => descriptor.digest));
       const [only] = digests;
       return digests.size === 1 ? only : undefined;

@@ -1,6 +1,7 @@
 import { OciError, RegistryError } from '../errors.ts';
 import { isDigest } from '../oci/digest.ts';
 import type { RegistryReference } from '../oci/reference.ts';
+import { parseTag } from '../oci/tag.ts';
 import type { RemoteRepository } from './http/http-repository.ts';
 import { type AskedBy, type MirrorRule, placesOf } from './mirrors.ts';
 
@@ -127,6 +128,7 @@ export function mirroredRepository(
       if (tags === undefined) throw blocked(doing, rule);
       return tags;
     },
+    defaultManifest: () => Promise.resolve(parseTag('latest')),
     mountBlob: () => Promise.resolve(false),
     writeBlob: () => Promise.reject(readOnly(where)),
     writeManifest: () => Promise.reject(readOnly(where)),

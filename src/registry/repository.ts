@@ -56,6 +56,12 @@ export interface Repository {
 
   /** Tags of the repository, in the server's order; at most `limit`. */
   listTags(limit: number): Promise<readonly string[]>;
+
+  /**
+   * What a name without tag and digest means here, as skopeo reads it: `latest` in a registry, the one manifest of a
+   * layout or an archive; undefined when a layout has none or several.
+   */
+  defaultManifest(): Promise<Digest | Tag | undefined>;
 }
 
 /** Opens repositories: the one door to registries, layouts and archives. */

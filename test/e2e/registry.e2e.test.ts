@@ -1,5 +1,8 @@
 import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -172,6 +175,47 @@ describe('skopeo and docker-registry with TLS', () => {
       code: 'UNAUTHORIZED',
       hint: expect.stringContaining(`podman login ${registry.host}`) as unknown,
     });
+  });
+
+  it('finishes an upload during which the registry is killed and started again', async () => {
+    const repository = await images.open(parseReference(`${registry.host}/ours/killed`), 'write');
+    const bytes = randomBytes(8 * 1024 ** 2);
+    let attempts = 0;
+
+    await repository.writeBlob(descriptorOf(bytes), async function* () {
+      attempts++;
+      yield bytes.subarray(0, 1024 ** 2);
+      if (attempts === 1) await registry.restart();
+      yield bytes.subarray(1024 ** 2);
+    });
+
+    expect(attempts).toBe(2);
+    expect(await repository.hasBlob(descriptorOf(bytes))).toBe(true);
+  });
+
+  it('is reached through a proxy, by a tunnel', async () => {
+    const asked: (string | undefined)[] = [];
+    const proxy = createServer().on('connect', (request, client) => {
+      asked.push(`${request.url ?? ''} ${request.headers['proxy-authorization'] ?? ''}`);
+      const server = connect(Number(registry.host.split(':')[1]), '127.0.0.1', () => {
+        client.write('HTTP/1.1 200 OK\r\n\r\n');
+        server.pipe(client).pipe(server);
+      });
+    });
+    await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+    const port = registry.host.split(':')[1] ?? '';
+    const through = makeImages({
+      env: { ...env, HTTPS_PROXY: `http://me:secret@127.0.0.1:${(proxy.address() as AddressInfo).port}` },
+      caFiles: [registry.caFile ?? ''],
+    });
+    const repository = await through.open(parseReference(`registry.test:${port}/ours/image`), 'read');
+
+    const reading = repository.getManifest(parseTag('v1'));
+
+    // TLS was spoken with the registry through the tunnel: it is the registry that wants a credential.
+    await expect(reading).rejects.toMatchObject({ code: 'UNAUTHORIZED', status: 401 });
+    expect(asked[0]).toBe(`registry.test:${port} Basic ${Buffer.from('me:secret').toString('base64')}`);
+    proxy.close();
   });
 
   it('mounts 46 blobs, eight at a time', async () => {

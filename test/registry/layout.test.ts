@@ -96,6 +96,19 @@ describe('an oci: layout', () => {
     expect(file.nlink).toBe(2);
   });
 
+  it('needs no tag to name its one manifest', async () => {
+    const repository = await images.open(layoutAt(join(directory, 'single')), 'write');
+    const [first, second] = [await writeImage(repository, 'one'), await writeImage(repository, 'two')];
+
+    const ofNone = await repository.defaultManifest();
+    await repository.writeManifest(first);
+    const ofOne = await repository.defaultManifest();
+    await repository.writeManifest(second, parseTag('v2'));
+    const ofTwo = await repository.defaultManifest();
+
+    expect([ofNone, ofOne, ofTwo]).toEqual([undefined, first.digest, undefined]);
+  });
+
   it('takes over the lock of a writer that died', async () => {
     const path = join(directory, 'locked');
     const repository = await images.open(layoutAt(path), 'write');

@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -12,6 +12,8 @@ export interface DebianRegistry {
   readonly caFile: string | undefined;
   /** Credentials file for it, when it wants one. */
   readonly authFile: string | undefined;
+  /** Kills it as a power cut would, and starts it again on the same port with what it had stored. */
+  readonly restart: () => Promise<void>;
   readonly close: () => Promise<void>;
 }
 
@@ -39,19 +41,29 @@ export async function startDebianRegistry(options: { readonly isSecured: boolean
   const auth = Buffer.from('tester:secret:with:colons').toString('base64');
   await writeFile(join(directory, 'auth.json'), JSON.stringify({ auths: { [host]: { auth } } }));
   await writeFile(join(directory, 'config.yml'), `${lines.join('\n')}\n`);
-  const child = spawn('docker-registry', ['serve', join(directory, 'config.yml')], {
-    stdio: 'ignore',
-    env: { ...process.env, OTEL_TRACES_EXPORTER: 'none' },
-  });
+  const start = (): ChildProcess =>
+    spawn('docker-registry', ['serve', join(directory, 'config.yml')], {
+      stdio: 'ignore',
+      env: { ...process.env, OTEL_TRACES_EXPORTER: 'none' },
+    });
+  const end = async (signal: NodeJS.Signals): Promise<void> => {
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    child.kill(signal);
+    await ended;
+  };
+  let child = start();
   await untilOpen(port);
   return {
     host,
     caFile: options.isSecured ? join(directory, 'ca.crt') : undefined,
     authFile: options.isSecured ? join(directory, 'auth.json') : undefined,
+    restart: async () => {
+      await end('SIGKILL');
+      child = start();
+      await untilOpen(port);
+    },
     close: async () => {
-      const ended = new Promise((resolve) => child.once('exit', resolve));
-      child.kill();
-      await ended;
+      await end('SIGTERM');
       await rm(directory, { recursive: true });
     },
   };
@@ -77,7 +89,11 @@ function makeCertificate(directory: string): void {
   );
   openssl('req', ...key, '-keyout', 'tls.key', '-out', 'tls.csr', '-subj', '/CN=localhost');
   const extensions = join(directory, 'tls.ext');
-  execFileSync('sh', ['-c', 'echo subjectAltName=DNS:localhost,IP:127.0.0.1 > "$0"', extensions]);
+  execFileSync('sh', [
+    '-c',
+    'echo subjectAltName=DNS:localhost,DNS:registry.test,IP:127.0.0.1 > "$0"',
+    extensions,
+  ]);
   const signing = ['-CA', 'ca.crt', '-CAkey', 'ca.key', '-CAcreateserial', '-days', '2'];
   openssl('x509', '-req', '-in', 'tls.csr', ...signing, '-extfile', 'tls.ext', '-out', 'tls.crt');
 }

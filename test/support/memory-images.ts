@@ -134,6 +134,15 @@ export class MemoryRepository implements Repository {
     return [...this.tags.keys()].slice(0, limit);
   }
 
+  async defaultManifest(): Promise<Digest | Tag | undefined> {
+    const [only, second] = this.tags.values();
+    return this.reference.transport === 'docker'
+      ? parseTag('latest')
+      : second === undefined
+        ? only
+        : undefined;
+  }
+
   /** Gives a manifest that is there a name. */
   tag(name: string, digest: Digest): void {
     this.tags.set(parseTag(name), digest);

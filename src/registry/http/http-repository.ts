@@ -1,6 +1,7 @@
 import { RegistryError } from '../../errors.ts';
 import type { Digest } from '../../oci/digest.ts';
 import type { RegistryReference } from '../../oci/reference.ts';
+import { parseTag } from '../../oci/tag.ts';
 import type { Repository } from '../repository.ts';
 import { withAuth } from './auth.ts';
 import { hasBlob, readBlob } from './blobs.ts';
@@ -13,6 +14,8 @@ import type { RepositoryClient } from './repository-client.ts';
 import { type RetryPolicy, withRetry } from './retry.ts';
 import { listTags } from './tags.ts';
 import { cancelSession, mountBlob, type Sessions, uploadBlob } from './uploads.ts';
+
+const LATEST = parseTag('latest');
 
 /** A repository that is reached over HTTP, at one or several places. */
 export interface RemoteRepository extends Repository {
@@ -49,7 +52,15 @@ export function httpRepository(
   const sessions: Sessions = new Map();
   // What a registry said it has and then did not know when a manifest named it: its word on those is not taken again.
   const doubted = new Set<Digest>();
-  const isThere: Repository['hasBlob'] = async (blob) => !doubted.has(blob.digest) && hasBlob(client, blob);
+  // What we asked for in vain need not be asked for again before it is sent.
+  const absent = new Set<Digest>();
+  const isThere: Repository['hasBlob'] = async (blob) => {
+    if (doubted.has(blob.digest)) return false;
+    const isFound = await hasBlob(client, blob);
+    if (isFound) absent.delete(blob.digest);
+    else absent.add(blob.digest);
+    return isFound;
+  };
 
   return {
     reference: place,
@@ -63,13 +74,18 @@ export function httpRepository(
       if (source === undefined) return false;
       if (source.repository === place.repository) return isThere(blob);
       const isMounted = await mountBlob(client, blob, { from: repositoryPath(source), sessions });
-      if (isMounted) doubted.delete(blob.digest);
+      if (isMounted) {
+        absent.delete(blob.digest);
+        doubted.delete(blob.digest);
+      }
       return isMounted;
     },
     async writeBlob(blob, content) {
       // A session that a mount left says that the blob is not there.
-      if (!sessions.has(blob.digest) && (await isThere(blob))) return;
+      const isKnownAbsent = sessions.has(blob.digest) || absent.has(blob.digest);
+      if (!isKnownAbsent && (await isThere(blob))) return;
       await uploadBlob(client, blob, content, { sessions, chunkBytes: network.chunkBytes });
+      absent.delete(blob.digest);
       doubted.delete(blob.digest);
     },
     async writeManifest(manifest, tag) {
@@ -84,6 +100,7 @@ export function httpRepository(
       for (const digest of [...sessions.keys()]) await cancelSession(client, sessions, digest);
     },
     listTags: (limit) => listTags(client, limit),
+    defaultManifest: () => Promise.resolve(LATEST),
   };
 }
 
