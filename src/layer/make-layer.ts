@@ -4,6 +4,10 @@ import { digestOf } from '../oci/digest.ts';
 import type { NewLayer } from '../oci/image.ts';
 import { type LayerFile, writeTar } from './tar.ts';
 
+/** Byte of a gzip header that names the system which compressed: made the same on all. */
+const OS_FIELD = 9;
+const UNIX = 3;
+
 const gzipAsync = promisify(gzip);
 
 /**
@@ -15,5 +19,6 @@ const gzipAsync = promisify(gzip);
 export async function makeLayer(files: readonly LayerFile[]): Promise<NewLayer> {
   const tar = writeTar(files);
   const bytes = await gzipAsync(tar, { level: 6 });
+  bytes[OS_FIELD] = UNIX;
   return { bytes, digest: digestOf(bytes), diffId: digestOf(tar) };
 }

@@ -17,6 +17,10 @@ const MTIME_SECONDS = 1;
 /** What an OS image may get from us: everything else is dropped without a word when a node imports the image. */
 const TOP_LEVEL = new Set(['usr', 'etc']);
 
+/** What a node can create. */
+const MAX_NAME_BYTES = 255;
+const MAX_PATH_BYTES = 4095;
+
 /**
  * Writes a tar that depends on nothing but paths, modes and bytes: entries sorted by path, parents before children,
  * owner 0:0, one time stamp, ustar headers with PAX records for long paths.
@@ -32,6 +36,7 @@ export function writeTar(files: readonly LayerFile[]): Buffer {
   const directories = new Set<string>();
   for (const file of files) {
     requirePlainPath(file.path);
+    requirePlainMode(file);
     if (byPath.has(file.path)) throw conflict(file.path, 'two files want that path');
     byPath.set(file.path, file);
     for (let at = file.path.indexOf('/'); at > 0; at = file.path.indexOf('/', at + 1)) {
@@ -66,8 +71,10 @@ interface Entry {
 
 function header(entry: Entry): Buffer[] {
   const name = Buffer.from(entry.path);
-  if (name.length <= 100) return [ustar(entry, name, Buffer.alloc(0))];
-  const split = splitAt(name);
+  // A ustar header holds ASCII: what another byte means is for the reader to guess.
+  const isAscii = name.length === entry.path.length;
+  if (isAscii && name.length <= 100) return [ustar(entry, name, Buffer.alloc(0))];
+  const split = isAscii ? splitAt(name) : undefined;
   if (split !== undefined) return [ustar(entry, name.subarray(split + 1), name.subarray(0, split))];
   const record = paxRecord('path', entry.path);
   return [
@@ -131,14 +138,38 @@ function compareBytes(a: string, b: string): number {
 
 function requirePlainPath(path: string): void {
   const parts = path.split('/');
+  const [top, second] = parts;
   const isPlain = parts.every(
-    (part) => part !== '' && part !== '.' && part !== '..' && !part.startsWith('.wh.'),
+    (part) =>
+      part !== '' &&
+      part !== '.' &&
+      part !== '..' &&
+      !part.startsWith('.wh.') &&
+      Buffer.byteLength(part) <= MAX_NAME_BYTES,
   );
-  const isForbidden = parts[0] === 'usr' && (parts[1] === 'etc' || parts[1] === 'local');
-  if (isPlain && !path.includes('\0') && parts.length > 1 && TOP_LEVEL.has(parts[0] ?? '') && !isForbidden)
-    return;
-  throw new LayerError('PATH_INVALID', `Cannot put ${JSON.stringify(path)} into a layer of an OS image`, {
-    hint: 'Nodes import only plain paths under usr/ and etc/, and usr/etc and usr/local are theirs.',
+  const isText = !hasControl(path) && Buffer.from(path).toString('utf8') === path;
+  const isOurs = parts.length > 1 && TOP_LEVEL.has(top ?? '');
+  const isTheirs = top === 'usr' && (second === 'etc' || second === 'local');
+  if (isPlain && isText && isOurs && !isTheirs && Buffer.byteLength(path) <= MAX_PATH_BYTES) return;
+  throw new LayerError(
+    'PATH_INVALID',
+    `Cannot put ${JSON.stringify(path.slice(0, 300))} into a layer of an OS image`,
+    {
+      hint: 'Nodes import only plain paths under usr/ and etc/, and usr/etc and usr/local are theirs.',
+    },
+  );
+}
+
+function hasControl(text: string): boolean {
+  for (let at = 0; at < text.length; at++)
+    if (text.charCodeAt(at) < 0x20 || text.charCodeAt(at) === 0x7f) return true;
+  return false;
+}
+
+function requirePlainMode({ path, mode = 0o644 }: LayerFile): void {
+  if (Number.isInteger(mode) && mode >= 0 && mode <= 0o777) return;
+  throw new LayerError('CONTENT_INVALID', `Cannot give ${path} the mode ${mode.toString(8)}`, {
+    hint: 'Files of a layer have permission bits only, 0000 to 0777.',
   });
 }
 
