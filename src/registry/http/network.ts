@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Report } from '../../events.ts';
 import type { Credentials } from '../credentials.ts';
 import { secureContextFor, type TrustOptions } from './certificates.ts';
@@ -36,6 +37,8 @@ export interface Network {
 /** Makes what repositories over HTTP share. Nothing is opened or read before it is needed. */
 export function makeNetwork(options: NetworkOptions): Network {
   const { insecureHosts, report, signal } = options;
+  // Each request in flight listens to it, and there are more of them than Node takes for sane.
+  if (signal !== undefined) setMaxListeners(0, signal);
   const retry: RetryPolicy = {
     ...DEFAULT_RETRY,
     ...(options.sleep === undefined ? {} : { sleep: options.sleep }),
