@@ -12,12 +12,15 @@ export interface PodmanStorage {
   /** Options of the driver as `--storage-opt` takes them. */
   readonly options: readonly string[];
   readonly isRootless: boolean;
+  /** Program that runs containers, for instance `/usr/bin/crun`. */
+  readonly runtime: string;
 }
 
 /** Paths of one build, all below a directory of its own. */
 export interface BuildPaths {
   readonly root: string;
   readonly runRoot: string;
+  /** Where podman keeps what it knows of running containers. */
   readonly libpod: string;
   readonly assets: string;
   readonly containerfile: string;
@@ -122,9 +125,11 @@ export function parsePodmanInfo(text: string): { readonly version: string; reado
     });
   }
   const isRootless = field(field(field(info, 'host'), 'security'), 'rootless') === true;
+  const program = field(field(field(info, 'host'), 'ociRuntime'), 'path');
+  const runtime = typeof program === 'string' ? program : 'crun';
   return {
     version,
-    storage: { driver, root, options: storageOptions(field(store, 'graphOptions')), isRootless },
+    storage: { driver, root, options: storageOptions(field(store, 'graphOptions')), isRootless, runtime },
   };
 }
 

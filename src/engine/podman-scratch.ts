@@ -1,11 +1,11 @@
-import { lstat, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve, sep } from 'node:path';
 import { CompileError } from '../errors.ts';
 import type { Build, BuildAsset, EngineOptions } from './engine.ts';
 import type { BuildPaths, PodmanStorage } from './podman-arguments.ts';
 import { makeStorageArguments } from './podman-arguments.ts';
-import { runProcess } from './process.ts';
+import { runProcess, type ProcessResult } from './process.ts';
 
 /** A directory in which a request builds, and which takes all that it made with it when it goes. */
 export interface Scratch {
@@ -33,7 +33,9 @@ export async function makeScratch(
 ): Promise<Scratch> {
   const base = await makeDirectory(dirname(storage.root));
   const at = (...names: readonly string[]): string => join(base, ...names);
-  const paths = { root: at('root'), runRoot: at('run'), libpod: at('libpod') };
+  // podman refuses a runroot of more than 50 characters, which a home directory easily exceeds.
+  const short = await mkdtemp('/tmp/kmodlayer-podman-');
+  const paths = { root: at('root'), runRoot: join(short, 'run'), libpod: join(short, 'libpod') };
   const globalArguments = makeStorageArguments(options, storage, paths);
   for (const name of ['assets', 'empty', 'temporary', 'output']) await mkdir(at(name), { mode: 0o700 });
   for (const asset of assets) await writeAsset(at('assets'), asset);
@@ -60,7 +62,37 @@ export async function makeScratch(
         secrets,
       };
     },
-    remove: () => removeScratch(base, options, globalArguments, storage.isRootless),
+    async remove() {
+      const run = makeRunner(options, globalArguments, storage);
+      await endContainers(at('temporary'), storage, run);
+      await removeContainers(paths.root, run);
+      await endPauseProcess(paths.libpod);
+      for (const path of [base, short]) await removeTree(path, storage, run);
+    },
+  };
+}
+
+/** How the cleaning up runs programs: also after an interrupt, so it listens to no signal of the request. */
+interface Runner {
+  /** podman on the scratch storage. */
+  readonly podman: (args: readonly string[]) => Promise<ProcessResult>;
+  /** A program as the owner of what podman made, which for a rootless one is a user namespace of its own. */
+  readonly asOwner: (program: string, args: readonly string[]) => Promise<ProcessResult>;
+}
+
+function makeRunner(
+  options: EngineOptions,
+  globalArguments: readonly string[],
+  { isRootless }: PodmanStorage,
+): Runner {
+  const { signal } = new AbortController();
+  const { program } = options;
+  return {
+    podman: (args) => runProcess({ program, args: [...globalArguments, ...args], signal }),
+    asOwner: (owned, args) =>
+      isRootless
+        ? runProcess({ program, args: [...options.globalArguments, 'unshare', owned, ...args], signal })
+        : runProcess({ program: owned, args, signal }),
   };
 }
 
@@ -68,7 +100,7 @@ async function makeDirectory(beside: string): Promise<string> {
   try {
     return await mkdtemp(join(beside, 'kmodlayer-'));
   } catch {
-    return await mkdtemp(join(tmpdir(), 'kmodlayer-podman-'));
+    return await mkdtemp(join(tmpdir(), 'kmodlayer-'));
   }
 }
 
@@ -95,28 +127,37 @@ async function ignoreFileOf(build: Build): Promise<string> {
   return own;
 }
 
-/** Runs also after an interrupt, so it listens to no signal of the request. */
-async function removeScratch(
-  base: string,
-  options: EngineOptions,
-  globalArguments: readonly string[],
-  isRootless: boolean,
-): Promise<void> {
-  const { signal } = new AbortController();
-  const podman = (args: readonly string[]): ReturnType<typeof runProcess> =>
-    runProcess({ program: options.program, args: [...globalArguments, ...args], signal });
-  if (await isThere(join(base, 'root'))) {
-    const listed = await podman(['ps', '--all', '--quiet', '--external', '--no-trunc']);
-    const ids = listed.output.split('\n').filter((id) => /^[0-9a-f]{12,64}$/.test(id));
-    if (ids.length > 0) await podman(['rm', '--force', '--', ...ids]);
-  }
-  await unmountBelow(base, signal);
+/** An interrupted podman leaves its container running, in no process group of ours, when a runtime such as crun made it. */
+async function endContainers(temporary: string, { runtime }: PodmanStorage, run: Runner): Promise<void> {
+  const bundles = (await readdir(temporary)).filter((name) => /^buildah[0-9]+$/.test(name));
+  for (const bundle of bundles) await run.asOwner(runtime, ['delete', '--force', `buildah-${bundle}`]);
+}
+
+async function removeContainers(root: string, run: Runner): Promise<void> {
+  if (!(await isThere(root))) return;
+  const listed = await run.podman(['ps', '--all', '--quiet', '--external', '--no-trunc']);
+  const ids = listed.output.split('\n').filter((id) => /^[0-9a-f]{12,64}$/.test(id));
+  if (ids.length > 0) await run.podman(['rm', '--force', '--', ...ids]);
+}
+
+/** A rootless podman keeps its user namespace alive with a process, one for each of its temporary directories. */
+async function endPauseProcess(libpod: string): Promise<void> {
+  const pid = Number(await readFile(join(libpod, 'pause.pid'), 'utf8').catch(() => ''));
+  if (!Number.isInteger(pid) || pid <= 1) return;
   try {
-    await rm(base, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It ended by itself.
+  }
+}
+
+async function removeTree(path: string, { isRootless }: PodmanStorage, run: Runner): Promise<void> {
+  await unmountBelow(path);
+  try {
+    await rm(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
   } catch (error) {
-    // Files of a rootless build belong to ids that only podman's own user namespace may remove.
     if (!isRootless) throw error;
-    await runProcess({ program: options.program, args: ['unshare', 'rm', '-rf', '--', base], signal });
+    await run.asOwner('rm', ['-rf', '--', path]);
   }
 }
 
@@ -128,9 +169,9 @@ async function isThere(path: string): Promise<boolean> {
 }
 
 /** Nothing may be mounted below a directory that is about to be removed, or its files would go too. */
-async function unmountBelow(base: string, signal: AbortSignal): Promise<void> {
+async function unmountBelow(base: string): Promise<void> {
   for (const mount of (await mountsBelow(base)).reverse()) {
-    await runProcess({ program: 'umount', args: ['--', mount], signal });
+    await runProcess({ program: 'umount', args: ['--', mount], signal: new AbortController().signal });
   }
   const left = await mountsBelow(base);
   if (left.length > 0) {

@@ -83,6 +83,7 @@ describe('makeStorageArguments()', () => {
       root: '/var/lib/containers/storage',
       options: ['overlay.mountopt=nodev'],
       isRootless: false,
+      runtime: 'crun',
     };
 
     const args = makeStorageArguments(OPTIONS, storage, PATHS).join(' ');
@@ -110,7 +111,7 @@ describe('parsePodmanInfo()', () => {
           'overlay.mount_program': { Executable: '/usr/bin/fuse-overlayfs' },
         },
       },
-      { security: { rootless: true } },
+      { security: { rootless: true }, ociRuntime: { path: '/usr/bin/runc' } },
     );
 
     expect(parsePodmanInfo(text)).toEqual({
@@ -120,6 +121,7 @@ describe('parsePodmanInfo()', () => {
         root: '/r',
         options: ['overlay.mountopt=nodev', 'overlay.mount_program=/usr/bin/fuse-overlayfs'],
         isRootless: true,
+        runtime: '/usr/bin/runc',
       },
     });
   });

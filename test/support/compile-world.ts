@@ -26,8 +26,8 @@ export interface CompileWorld {
 }
 
 export async function startCompileWorld(): Promise<CompileWorld> {
-  const directory = mkdtempSync(join(tmpdir(), 'kmodlayer-e2e-'));
   const registry = await startWorldRegistry();
+  const directory = mkdtempSync(join(tmpdir(), 'kmodlayer-e2e-'));
   const options = {
     ...readEngineOptions(process.env),
     authFile: registry.authFile,
