@@ -1,0 +1,36 @@
+/*
+ * The light entry: names, errors, and manifests from values. It loads `yaml` and `node:crypto`, and nothing else that is
+ * not in this package. The whole pipeline is `kmodlayer/build`, the spec is `kmodlayer/spec`.
+ */
+export {
+  CompileError,
+  KmodError,
+  LayerError,
+  ModuleError,
+  OciError,
+  PartialFailure,
+  RegistryError,
+  ResolveError,
+  SignError,
+  SpecError,
+} from './errors.ts';
+export type { ErrorOptions, SpecProblem } from './errors.ts';
+export type { BuildEvent, Report, Stage } from './events.ts';
+export type { Cache, Files, Io } from './io.ts';
+export { makeOsImageMachineConfig } from './manifests/os-image.ts';
+export type { OsImageMachineConfig, OsImageOptions } from './manifests/os-image.ts';
+export { toYaml } from './manifests/yaml.ts';
+export { ARCHES, findArch, goArchOf, parseArch } from './oci/arch.ts';
+export type { Arch, GoArch } from './oci/arch.ts';
+export { parseDigest } from './oci/digest.ts';
+export type { Digest } from './oci/digest.ts';
+export { formatReference, parseReference, pinned, tagged, unpinned } from './oci/reference.ts';
+export type { LayoutReference, Reference, RegistryReference } from './oci/reference.ts';
+export { parseTag, tagFrom } from './oci/tag.ts';
+export type { Tag } from './oci/tag.ts';
+export { parseKernelRelease } from './spec/kernel-release.ts';
+export type { KernelFlavour, KernelRelease } from './spec/kernel-release.ts';
+export { parseModuleName } from './spec/module-name.ts';
+export type { ModuleName } from './spec/module-name.ts';
+export { parseOpenShiftVersion } from './spec/openshift-version.ts';
+export type { OpenShiftVersion } from './spec/openshift-version.ts';

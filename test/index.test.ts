@@ -1,0 +1,34 @@
+import { expect, it } from 'vitest';
+import * as entry from '../src/index.ts';
+
+it('the entry exports what it promises, and nothing by accident', () => {
+  expect(Object.keys(entry).sort()).toEqual([
+    'ARCHES',
+    'CompileError',
+    'KmodError',
+    'LayerError',
+    'ModuleError',
+    'OciError',
+    'PartialFailure',
+    'RegistryError',
+    'ResolveError',
+    'SignError',
+    'SpecError',
+    'findArch',
+    'formatReference',
+    'goArchOf',
+    'makeOsImageMachineConfig',
+    'parseArch',
+    'parseDigest',
+    'parseKernelRelease',
+    'parseModuleName',
+    'parseOpenShiftVersion',
+    'parseReference',
+    'parseTag',
+    'pinned',
+    'tagFrom',
+    'tagged',
+    'toYaml',
+    'unpinned',
+  ]);
+});
