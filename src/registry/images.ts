@@ -88,8 +88,8 @@ export function makeImages(options: ImagesOptions): Images {
   };
 }
 
-/** Hosts as references and as URLs spell them: a URL leaves out the port that its scheme has anyway. */
+/** Hosts as references and as URLs spell them: a URL leaves out the port that https has anyway. */
 function spellings(hosts: readonly string[]): ReadonlySet<string> {
   const lower = hosts.map((host) => host.toLowerCase());
-  return new Set([...lower, ...lower.map((host) => host.replace(/:(?:80|443)$/, ''))]);
+  return new Set([...lower, ...lower.map((host) => host.replace(/:443$/, ''))]);
 }
