@@ -41,7 +41,7 @@ async function pullFromLayout(
   const name = `localhost/${path}:latest`;
   const there = await findImage(options, name, request.signal);
   if (there?.digest === image.digest) return there.id;
-  const directory = await mkdtemp(join(tmpdir(), 'kmodlayer-pull-'));
+  const directory = await mkdtemp(join(tmpdir(), `kmodlayer-pull-${process.pid}-`));
   try {
     const layout = join(directory, path);
     await mkdir(layout, { recursive: true });
@@ -103,7 +103,9 @@ async function fetchImage(
   name: string,
   directory?: string,
 ): Promise<string> {
-  const temporary = await mkdtemp(join(process.env['TMPDIR'] ?? '/var/tmp', 'kmodlayer-pull-'));
+  const temporary = await mkdtemp(
+    join(process.env['TMPDIR'] ?? '/var/tmp', `kmodlayer-pull-${process.pid}-`),
+  );
   try {
     const args = [...options.globalArguments, ...makePullArguments(options, name, request.arch)];
     const env = { ...environmentOf(options), TMPDIR: temporary };

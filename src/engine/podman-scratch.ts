@@ -34,7 +34,7 @@ export async function makeScratch(
   const base = await makeDirectory(dirname(storage.root));
   const at = (...names: readonly string[]): string => join(base, ...names);
   // podman refuses a runroot of more than 50 characters, which a home directory easily exceeds.
-  const short = await mkdtemp('/tmp/kmodlayer-podman-');
+  const short = await mkdtemp(`/tmp/kmodlayer-podman-${process.pid}-`);
   const paths = { root: at('root'), runRoot: join(short, 'run'), libpod: join(short, 'libpod') };
   const globalArguments = makeStorageArguments(options, storage, paths);
   for (const name of ['assets', 'empty', 'temporary', 'output']) await mkdir(at(name), { mode: 0o700 });
@@ -98,9 +98,9 @@ function makeRunner(
 
 async function makeDirectory(beside: string): Promise<string> {
   try {
-    return await mkdtemp(join(beside, 'kmodlayer-'));
+    return await mkdtemp(join(beside, `kmodlayer-${process.pid}-`));
   } catch {
-    return await mkdtemp(join(tmpdir(), 'kmodlayer-'));
+    return await mkdtemp(join(tmpdir(), `kmodlayer-${process.pid}-`));
   }
 }
 

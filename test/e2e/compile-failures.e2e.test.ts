@@ -11,11 +11,9 @@ import { makeCompileIo, printedLines } from '../support/compile-io.ts';
 import {
   COMMAND,
   copyHello,
-  podman,
   requestFor,
   startCompileWorld,
   streamOf,
-  traces,
   type CompileWorld,
 } from '../support/compile-world.ts';
 
@@ -86,7 +84,7 @@ describe('compile() with podman, when something is wrong', () => {
       'sed -i -e "s/^CONFIG_GCC_VERSION=.*/CONFIG_GCC_VERSION=110401/" -e "s/^CONFIG_CC_VERSION_TEXT=.*/CONFIG_CC_VERSION_TEXT=\\"gcc (GCC) 11.4.1\\"/"';
     const containerfile = join(world.directory, 'Containerfile.other');
     writeFileSync(containerfile, `FROM ${id}\nRUN ${edit} /lib/modules/6.1.0-56-amd64/build/.config\n`);
-    podman(
+    world.podman(
       'build',
       ...world.options.buildArguments,
       '--layers=false',
@@ -96,7 +94,7 @@ describe('compile() with podman, when something is wrong', () => {
       containerfile,
       world.directory,
     );
-    const digest = parseDigest(podman('image', 'inspect', '--format', '{{.Digest}}', name).trim());
+    const digest = parseDigest(world.podman('image', 'inspect', '--format', '{{.Digest}}', name).trim());
     const image = { ...parseReference(name), digest };
     const io = makeCompileIo(world.engine);
 
@@ -112,7 +110,7 @@ describe('compile() with podman, when something is wrong', () => {
       ) as string,
     });
     expect(printedLines(io)).not.toContain('make starts');
-    podman('rmi', '--force', name);
+    world.podman('rmi', '--force', name);
   });
 
   it('stops on an interrupt, and leaves no container, image, mount, process or file', async () => {
@@ -121,7 +119,7 @@ describe('compile() with podman, when something is wrong', () => {
       arch: 'x86_64',
       signal,
     });
-    const before = traces();
+    const before = world.traces();
     const controller = new AbortController();
     const io = makeCompileIo(world.engine, controller.signal);
     const report = (event: Parameters<typeof io.report>[0]): void => {
@@ -135,7 +133,7 @@ describe('compile() with podman, when something is wrong', () => {
     });
 
     await expect(compiling).rejects.toThrow('interrupted');
-    expect(traces()).toEqual(before);
+    expect(world.traces()).toEqual(before);
     expect(execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' })).not.toContain('sleep 98765');
     expect(io.logs.size).toBe(0);
   });
@@ -190,12 +188,13 @@ describe('compile() with podman, when something is wrong', () => {
 
   it('stops fetching a driver-toolkit on an interrupt, and fetches it when asked again', async () => {
     const image = parseReference(streamOf('4.19.1').driverToolkit);
-    const before = traces();
+    world.podman('rmi', '--all', '--force');
+    const before = world.traces();
     const pulling = world.engine.pull({ image, arch: 'x86_64', signal: AbortSignal.timeout(400) });
 
     await expect(pulling).rejects.toThrow('timeout');
 
-    expect(traces()).toEqual(before);
+    expect(world.traces()).toEqual(before);
     expect(await world.engine.pull({ image, arch: 'x86_64', signal })).toMatch(/^[0-9a-f]{64}$/);
   });
 });

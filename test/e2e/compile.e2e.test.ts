@@ -15,7 +15,6 @@ import {
   requestFor,
   startCompileWorld,
   streamOf,
-  traces,
   writeModules,
   type CompileWorld,
 } from '../support/compile-world.ts';
@@ -35,7 +34,7 @@ describe('compile() with podman', () => {
   it('compiles a driver of two modules, and leaves nothing in the storage of the engine', async () => {
     const image = parseReference(streamOf('4.18.4').driverToolkit);
     await world.engine.pull({ image, arch: 'x86_64', signal: new AbortController().signal });
-    const before = traces();
+    const before = world.traces();
 
     const compiled = await compile(
       requestFor(world.directory, { ...RUN, command: COMMAND }),
@@ -48,7 +47,7 @@ describe('compile() with podman', () => {
     expect(modinfo('name', base)).toBe('kl_base');
     expect(execFileSync('readelf', ['-SW', hello], { encoding: 'utf8' })).not.toContain('.debug_info');
     expect(compiled.symvers).toMatch(/^0x[0-9a-f]{8}\tkl_base_greet\t/);
-    expect(traces()).toEqual(before);
+    expect(world.traces()).toEqual(before);
   });
 
   it('makes the same bytes from the same source at another place and time', async () => {
@@ -199,7 +198,7 @@ describe('compile() with podman', () => {
     writeFileSync(token, 'hunter3-hunter3\n');
     const secrets = [{ id: 'token', file: token }];
     const io = makeCompileIo(world.engine);
-    const before = traces();
+    const before = world.traces();
 
     const build = {
       type: 'containerfile',
@@ -213,7 +212,7 @@ describe('compile() with podman', () => {
 
     expect(compiled.modules.map(({ fileName }) => fileName)).toEqual(['kl_hello.ko', 'kl_base.ko']);
     expect(printedLines(io)).toContain('***');
-    expect(traces()).toEqual(before);
+    expect(world.traces()).toEqual(before);
   });
 
   it('reads the driver-toolkit from a layout, by digest', async () => {

@@ -39,7 +39,7 @@ export function makeCompileIo(
       },
     },
     withTemporaryDirectory: async (use) => {
-      const directory = await mkdtemp(join(tmpdir(), 'kmodlayer-compile-'));
+      const directory = await mkdtemp(join(tmpdir(), `kmodlayer-compile-${process.pid}-`));
       directories.push(directory);
       try {
         return await use(directory);

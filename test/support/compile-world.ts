@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { CompiledDriver, CompileRequest } from '../../src/compile/compile.ts';
 import type { Engine, EngineOptions } from '../../src/engine/engine.ts';
 import { findEngine, readEngineOptions } from '../../src/engine/find-engine.ts';
@@ -16,59 +16,69 @@ const HELLO = join(import.meta.dirname, '../../fixtures/drivers/hello');
 /** What a spec's `build` is when it says nothing. */
 export const COMMAND = 'make -C "/usr/src/kernels/$KERNEL_RELEASE" M="$PWD" modules';
 
-/** podman, the world's registry, and a directory that goes away with them. */
+/** podman with a storage of its own, the world's registry, and a directory that goes away with them. */
 export interface CompileWorld {
   readonly registry: WorldRegistry;
   readonly options: EngineOptions;
   readonly engine: Engine;
   readonly directory: string;
+  /** Runs podman on the storage of this world. */
+  readonly podman: (...args: readonly string[]) => string;
+  /** Everything that a build could leave behind. */
+  readonly traces: () => Readonly<Record<string, unknown>>;
   readonly stop: () => Promise<void>;
 }
 
 export async function startCompileWorld(): Promise<CompileWorld> {
   const registry = await startWorldRegistry();
   const directory = mkdtempSync(join(tmpdir(), 'kmodlayer-e2e-'));
+  const storage = mkdtempSync('/var/tmp/kmodlayer-e2e-');
+  const basic = readEngineOptions(process.env);
+  const globalArguments = [
+    ...basic.globalArguments,
+    ...['--root', join(storage, 'root'), '--runroot', join(storage, 'run')],
+  ];
   const options = {
-    ...readEngineOptions(process.env),
+    ...basic,
+    globalArguments,
     authFile: registry.authFile,
     certificateDirectory: registry.certDir,
   };
   const engine = await findEngine(options, new AbortController().signal);
+  const podman = (...args: readonly string[]): string =>
+    execFileSync(options.program, [...globalArguments, ...args], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
   return {
     registry,
     options,
     engine,
     directory,
+    podman,
+    traces: () => ({
+      images: podman('images', '--all', '--quiet'),
+      containers: podman('ps', '--all', '--external', '--quiet'),
+      beside: readdirSync(storage),
+      temporary: [tmpdir(), '/tmp', '/var/tmp'].flatMap((path) =>
+        readdirSync(path).filter((name) => name.includes(`-${process.pid}-`)),
+      ),
+      mounts: mountsBelow(storage).filter((path) => path.includes('/kmodlayer-', storage.length)),
+    }),
     stop: async () => {
-      for (const name of [`${registry.host}/*/*`, 'localhost/kmodlayer/*']) {
-        const ids = podman('images', '--quiet', '--no-trunc', '--filter', `reference=${name}`).split('\n');
-        for (const id of new Set(ids.filter((line) => line !== ''))) podman('rmi', '--force', id);
-      }
+      podman('rmi', '--all', '--force');
+      for (const path of mountsBelow(storage).reverse()) execFileSync('umount', [path]);
       await registry.stop();
-      rmSync(directory, { recursive: true, force: true });
+      for (const path of [directory, storage]) rmSync(path, { recursive: true, force: true, maxRetries: 5 });
     },
   };
 }
 
-export function podman(...args: readonly string[]): string {
-  return execFileSync('podman', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
-}
-
-/** Everything that a build could leave behind. */
-export function traces(): Readonly<Record<string, unknown>> {
-  const { store } = JSON.parse(podman('info', '--format', 'json')) as { store: { graphRoot: string } };
-  const beside = dirname(store.graphRoot);
-  const isOurs = (name: string): boolean =>
-    /^(?:kmodlayer-(?:podman|pull|compile)|buildah|storage)/.test(name);
-  return {
-    images: podman('images', '--all', '--quiet'),
-    containers: podman('ps', '--all', '--external', '--quiet'),
-    beside: readdirSync(beside),
-    temporary: [tmpdir(), '/var/tmp'].flatMap((path) => readdirSync(path).filter(isOurs)),
-    mounts: readFileSync('/proc/self/mountinfo', 'utf8')
-      .split('\n')
-      .filter((line) => line.includes(`${beside}/kmodlayer-`)),
-  };
+function mountsBelow(directory: string): string[] {
+  return readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .map((line) => line.split(' ')[4] ?? '')
+    .filter((path) => path.startsWith(`${directory}/`));
 }
 
 export function streamOf(version: string, name = 'rhel-9'): WorldStream {
