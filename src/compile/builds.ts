@@ -1,5 +1,6 @@
 import type { Build, BuildAsset, BuildRequest } from '../engine/engine.ts';
 import { SpecError } from '../errors.ts';
+import { pathFrom } from '../spec/paths.ts';
 import type { CompileRequest } from './compile.ts';
 import {
   BUILD_DRIVER,
@@ -38,6 +39,7 @@ export function makeBuilds(request: CompileRequest, inputs: BuildInputs): BuildR
   checkArguments(build.args);
   const standard = standardArguments(request, inputs.image);
   const { DTK_IMAGE, KERNEL_RELEASE } = standard;
+  const secrets = build.secrets.map(({ id, file }) => ({ id, file: pathFrom(request.set.file, file) }));
   if (build.type === 'run') {
     return [
       {
@@ -51,7 +53,7 @@ export function makeBuilds(request: CompileRequest, inputs: BuildInputs): BuildR
           ...(build.workdir === undefined ? {} : { KMODLAYER_WORKDIR: build.workdir }),
           ...(build.output === undefined ? {} : { KMODLAYER_OUTPUT: build.output }),
         },
-        secrets: build.secrets,
+        secrets,
       },
     ];
   }
@@ -67,7 +69,7 @@ export function makeBuilds(request: CompileRequest, inputs: BuildInputs): BuildR
     isForeign: true,
     ...(build.stage === undefined ? {} : { stage: build.stage }),
     args: { ...build.args, ...standard, DTK_AUTO: inputs.image },
-    secrets: build.secrets,
+    secrets,
   };
   const collect: Build = {
     containerfile: COLLECT_CONTAINERFILE,

@@ -46,6 +46,14 @@ describe('makeBuilds()', () => {
     expect(builds[2]?.args['STAGE_IMAGE']).toBe('localhost/kmodlayer/build-1');
   });
 
+  it('finds secrets from where the spec is', () => {
+    const secrets = [{ id: 'key', file: 'keys/key.pem' }];
+
+    const [build] = makeBuilds(makeRequest({ ...RUN, secrets }), INPUTS);
+
+    expect(build.secrets).toEqual([{ id: 'key', file: '/specs/keys/key.pem' }]);
+  });
+
   it('gives secrets to the build of the user alone', () => {
     const secrets = [{ id: 'key', file: '/key' }];
 
