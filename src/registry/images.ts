@@ -26,6 +26,8 @@ export interface ImagesOptions {
   readonly certDirs?: readonly string[];
   /** Environment: proxies, `HOME`, `XDG_RUNTIME_DIR`, `REGISTRY_AUTH_FILE` and so on. Default: none. */
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Directory that paths of layouts and archives start at; that of the process when absent. */
+  readonly cwd?: string;
   readonly report?: Report;
   /** Stops everything when aborted. */
   readonly signal?: AbortSignal;
@@ -42,7 +44,7 @@ const ATTEMPTS_AT_MIRROR = 2;
 
 /** Opens repositories by their names. Connections, tokens and what was learnt are shared by all of them. */
 export function makeImages(options: ImagesOptions): Images {
-  const { signal, env = {}, mirrors = [] } = options;
+  const { signal, env = {}, mirrors = [], cwd = '' } = options;
   const network = makeNetwork({
     credentials: makeCredentials({ authFile: options.authFile, env, signal }),
     insecureHosts: spellings([...(options.insecureRegistries ?? []), ...insecureHostsOf(mirrors)]),
@@ -76,7 +78,7 @@ export function makeImages(options: ImagesOptions): Images {
     { transport, path }: LayoutReference,
     purpose: 'read' | 'write',
   ): Promise<Repository> => {
-    const place = resolve(path);
+    const place = resolve(cwd, path);
     if (transport === 'oci' && purpose === 'read') await checkLayoutDirectory(place);
     const store = transport === 'oci' ? layoutDirectory(place) : await openArchive(place, purpose);
     return layoutRepository({ transport, path }, store, signal);
