@@ -2,7 +2,7 @@ import tseslint from 'typescript-eslint';
 
 /** The house style as rules: typed, no `any`, no mocks, no default exports, files that keep one subject. */
 export default tseslint.config(
-  { ignores: ['dist/**', 'coverage/**', '.world/**', 'eslint.config.js'] },
+  { ignores: ['dist/**', 'coverage/**', '.world/**', 'fixtures/**', 'eslint.config.js'] },
   ...tseslint.configs.strictTypeChecked,
   {
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },

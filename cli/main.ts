@@ -1,9 +1,5 @@
 #!/usr/bin/env node
-import { isatty } from 'node:tty';
-import type { CliContext, TextOutput } from './context.ts';
 import { VERSION } from './version.ts';
-
-const INTERRUPTED = 130;
 
 /** Answers `--version` at once: scripts ask it often, and nothing else needs to be loaded for it. */
 async function main(argv: readonly string[]): Promise<void> {
@@ -11,45 +7,9 @@ async function main(argv: readonly string[]): Promise<void> {
     process.stdout.write(`${VERSION}\n`);
     return;
   }
+  const { makeProcessContext } = await import('./process-context.ts');
   const { run } = await import('./run.ts');
-  process.exitCode = await run(argv, makeContext());
-}
-
-function makeContext(): CliContext {
-  const controller = new AbortController();
-  const cleanups = new Set<() => void>();
-  process.once('exit', () => {
-    for (const cleanUp of cleanups) cleanUp();
-  });
-  const stop = (): void => {
-    if (controller.signal.aborted) process.exit(INTERRUPTED);
-    process.stderr.write('\nStopping and cleaning up. Once more to exit at once.\n');
-    controller.abort();
-  };
-  process.on('SIGINT', stop);
-  process.on('SIGTERM', stop);
-  return {
-    stdout: outputTo(process.stdout),
-    stderr: outputTo(process.stderr),
-    env: process.env,
-    cwd: process.cwd(),
-    signal: controller.signal,
-    cleanups,
-  };
-}
-
-function outputTo(stream: NodeJS.WriteStream & { readonly fd: number }): TextOutput {
-  // "kmodlayer ... | head" closes the pipe before all is written. That is no error.
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-    process.exit();
-  });
-  return {
-    write(text) {
-      stream.write(text);
-    },
-    isTty: isatty(stream.fd),
-  };
+  process.exitCode = await run(argv, makeProcessContext());
 }
 
 await main(process.argv.slice(2));

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import type { Engine, EngineOptions } from '../src/engine/engine.ts';
+import type { Report } from '../src/events.ts';
 import type { Io } from '../src/io.ts';
 import { makeImages } from '../src/registry/images.ts';
 import { loadMirrors } from '../src/registry/mirror-files.ts';
@@ -19,11 +20,18 @@ export interface IoFlags extends ImageFlags {
   readonly engine?: string;
 }
 
-/** The outside world of one command, as its flags and the environment describe it. */
-export async function makeIo(context: CliContext, flags: IoFlags): Promise<Io> {
+/**
+ * The outside world of one command, as its flags and the environment describe it.
+ *
+ * @param report Receives events; when absent, they are lines on stderr.
+ */
+export async function makeIo(
+  context: CliContext,
+  flags: IoFlags,
+  report: Report = makeReport(context, flags),
+): Promise<Io> {
   const { env, cwd, signal } = context;
   const now = (): Date => new Date();
-  const report = makeReport(context, flags);
   const inCwd = (path: string): string => resolve(cwd, path);
   const mirrorSets = [...(flags.idms ?? []), ...(flags.itms ?? []), ...(flags.icsp ?? [])].map(inCwd);
   const registriesConf = flags.registriesConf === undefined ? undefined : inCwd(flags.registriesConf);
@@ -39,6 +47,7 @@ export async function makeIo(context: CliContext, flags: IoFlags): Promise<Io> {
       caFiles: (flags.caFile ?? []).map(inCwd),
       certDirs: (flags.certDir ?? []).map(inCwd),
       env,
+      cwd,
       report,
       signal,
     }),
