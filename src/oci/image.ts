@@ -3,7 +3,7 @@ import type { ImageConfig } from './config.ts';
 import { type Descriptor, descriptorJson } from './descriptor.ts';
 import { digestOf, type Digest } from './digest.ts';
 import { type ImageManifest, type RawManifest, rawManifest } from './manifest.ts';
-import { MEDIA_TYPES } from './media-type.ts';
+import { type Family, inFamily, MEDIA_TYPES } from './media-type.ts';
 
 /** A compressed layer that is ready to be pushed. */
 export interface NewLayer {
@@ -25,6 +25,8 @@ export interface AppendOptions {
   readonly createdBy: string;
   /** RFC 3339. */
   readonly created: string;
+  /** Media types to write; those of the base when absent. Layouts hold `oci` only; blobs and config stay the same. */
+  readonly family?: Family;
 }
 
 /** An image that is ready to be pushed: what is new, and what the base has already. */
@@ -36,20 +38,20 @@ export interface AppendedImage {
 }
 
 /**
- * The base with one more layer on top. Layers, media-type family, history, diff_ids, labels and every unknown key of
- * the base stay as they are.
+ * The base with one more layer on top. Layers, history, diff_ids, labels and every unknown key of the base stay as they
+ * are, and so does the media-type family unless another one is asked for.
  *
  * @throws {OciError} `CONFIG_INVALID` when layers and diff_ids of the base do not stand one to one.
  * @see https://github.com/opencontainers/image-spec/blob/main/config.md
  */
 export function appendLayer(options: AppendOptions): AppendedImage {
-  const { base, layer, labels } = options;
-  const types = MEDIA_TYPES[base.manifest.family];
+  const { base, layer, labels, family = base.manifest.family } = options;
+  const types = MEDIA_TYPES[family];
   requireOneToOne(base);
 
   const configBytes = Buffer.from(JSON.stringify(appendToConfig(options)));
   const config: Descriptor = {
-    mediaType: base.manifest.config.mediaType,
+    mediaType: inFamily(base.manifest.config.mediaType, family),
     digest: digestOf(configBytes),
     sizeBytes: configBytes.length,
   };
@@ -57,17 +59,28 @@ export function appendLayer(options: AppendOptions): AppendedImage {
     mediaType: types.layerGzip,
     digest: layer.digest,
     sizeBytes: layer.bytes.length,
-    ...(base.manifest.family === 'oci' && Object.keys(options.layerAnnotations).length > 0
+    ...(family === 'oci' && Object.keys(options.layerAnnotations).length > 0
       ? { annotations: options.layerAnnotations }
       : {}),
   };
   const { json } = base.manifest;
+  const baseLayers = base.manifest.layers.map((blob) => ({
+    ...blob,
+    mediaType: inFamily(blob.mediaType, family),
+  }));
   const annotations = { ...base.manifest.annotations, ...mirrored(base, labels) };
   const manifest = rawManifest(
     {
       ...json,
+      mediaType: types.manifest,
       config: { ...withoutContent(asObject(json['config'])), ...descriptorJson(config) },
-      layers: [...asList(json['layers']), descriptorJson(layerDescriptor)],
+      layers: [
+        ...asList(json['layers']).map((blob, at) => ({
+          ...asObject(blob),
+          mediaType: baseLayers[at]?.mediaType,
+        })),
+        descriptorJson(layerDescriptor),
+      ],
       ...(Object.keys(annotations).length > 0 ? { annotations } : {}),
     },
     types.manifest,
@@ -76,7 +89,7 @@ export function appendLayer(options: AppendOptions): AppendedImage {
     manifest,
     config: { descriptor: config, bytes: configBytes },
     layer: { descriptor: layerDescriptor, bytes: layer.bytes },
-    baseLayers: base.manifest.layers,
+    baseLayers,
   };
 }
 

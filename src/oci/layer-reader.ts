@@ -64,7 +64,9 @@ interface Parser {
 
 function openParser(options: WalkOptions): Parser {
   // With this mark each write is followed by exactly one `drain`, also a small one that was taken at once.
-  const tar = extract({ highWaterMark: 1 });
+  // Its types do not know the other option: tars from before POSIX have no magic, and a checksum like all others.
+  const parserOptions = { highWaterMark: 1, allowUnknownFormat: true };
+  const tar = extract(parserOptions);
   let failure: Error | undefined;
   let isDone = false;
   let settle = (): void => undefined;

@@ -30,3 +30,13 @@ export const MANIFEST_TYPES: readonly string[] = [
   MEDIA_TYPES.docker.manifest,
   MEDIA_TYPES.docker.index,
 ];
+
+/** The type that the same bytes have in a family; types that belong to neither stay as they are. */
+export function inFamily(mediaType: string, family: Family): string {
+  for (const types of Object.values(MEDIA_TYPES)) {
+    for (const [kind, type] of Object.entries(types)) {
+      if (type === mediaType) return MEDIA_TYPES[family][kind as keyof (typeof MEDIA_TYPES)[Family]];
+    }
+  }
+  return mediaType;
+}

@@ -102,6 +102,35 @@ describe('appendLayer()', () => {
     expect(image.layer.bytes).toBe(LAYER.bytes);
   });
 
+  it('writes the image of a Docker base as OCI when asked to: same blobs, same config, other types', () => {
+    const base = makeBase({ family: 'docker' });
+    const foreign = { ...base.manifest.layers[0], mediaType: 'application/x-foreign', size: 1, urls: ['x'] };
+    const mixed = makeBase({
+      family: 'docker',
+      manifest: { layers: [foreign, (base.manifest.json['layers'] as object[])[1]] },
+    });
+
+    const { image, manifest, config } = append(mixed, { family: 'oci' });
+
+    expect(image.manifest.mediaType).toBe(MEDIA_TYPES.oci.manifest);
+    expect(manifest.json['mediaType']).toBe(MEDIA_TYPES.oci.manifest);
+    expect(manifest.config.mediaType).toBe(MEDIA_TYPES.oci.config);
+    expect(manifest.layers.map(({ mediaType }) => mediaType)).toEqual([
+      'application/x-foreign',
+      MEDIA_TYPES.oci.layerGzip,
+      MEDIA_TYPES.oci.layerGzip,
+    ]);
+    expect(manifest.layers[2]?.annotations).toEqual({ 'ostree.components': 'kmodlayer' });
+    expect(image.baseLayers).toEqual(manifest.layers.slice(0, 2));
+    expect(config).toEqual(append(mixed).config);
+  });
+
+  it('names its type also where the base does not', () => {
+    const { manifest } = append(makeBase({ manifest: { mediaType: undefined } }));
+
+    expect(manifest.json['mediaType']).toBe(MEDIA_TYPES.oci.manifest);
+  });
+
   it('annotates the layer in OCI manifests only, and only when there is something to say', () => {
     const [oci, docker, none] = [
       append(makeBase({ family: 'oci' })),

@@ -115,6 +115,24 @@ describe('walkLayer()', () => {
     );
   });
 
+  it('reads a tar from before POSIX, which has no magic', async () => {
+    const header = rawHeader({ name: 'usr/a', sizeBytes: 1 });
+    header.fill(0, 257, 265);
+    header.fill(' ', 148, 156);
+    header.write(
+      `${header
+        .reduce((sum, byte) => sum + byte, 0)
+        .toString(8)
+        .padStart(6, '0')}\0 `,
+      148,
+    );
+    const tar = Buffer.concat([header, Buffer.from('a'), Buffer.alloc(511), END_OF_TAR]);
+
+    const { contents } = await walk(new PieceSource(tar));
+
+    expect([...contents]).toEqual([['usr/a', 'a']]);
+  });
+
   it('reads ten thousand empty entries in a row', async () => {
     const tar = Buffer.concat([
       ...Array.from({ length: 10_000 }, (_, at) => rawHeader({ name: `usr/${at}` })),
