@@ -82,7 +82,7 @@ async function writeSpec({ name, releases, streams, drivers }: SpecOptions): Pro
 
 async function build(spec: string): Promise<readonly Built[]> {
   const { exitCode, stdout, stderr } = await runCli(
-    ['build', '-f', spec, '-o', 'json', '--authfile', registry.authFile, '--ca-file', registry.caFile],
+    ['build', '-f', spec, '-o', 'json', '--authfile', registry.authFile, '--cert-dir', registry.certDir],
     {
       env: {
         XDG_CACHE_HOME: join(scratch, 'cache'),
@@ -283,7 +283,7 @@ describe('build, on a world of Debian packages', () => {
     });
 
     const refusal = await runCli(
-      ['build', '-f', refused, '--authfile', registry.authFile, '--ca-file', registry.caFile],
+      ['build', '-f', refused, '--authfile', registry.authFile, '--cert-dir', registry.certDir],
       { env: { KMODLAYER_BUILD_ARGS: '--isolation chroot --network host' } },
     );
     const [built] = await build(accepted);

@@ -83,6 +83,7 @@ async function runGuest(args: readonly string[], consoleFile: string, timeoutMs:
   }
 }
 
+/** busybox's shell prefers its own modprobe, which reads neither the .bin indexes nor modprobe.d: kmod's goes by path. */
 const INIT = `#!/bin/busybox sh
 export PATH=/usr/bin:/usr/sbin:/bin:/sbin
 busybox mkdir -p /proc /sys /dev /run /tmp
@@ -92,7 +93,7 @@ busybox mount -t devtmpfs dev /dev
 echo "@@begin release"; busybox uname -r; echo "@@end 0"
 while IFS= read -r line; do
   echo "@@begin modprobe $line"
-  modprobe $line 2>&1
+  /usr/bin/modprobe $line 2>&1
   echo "@@end $?"
 done < /modprobe.list
 echo "@@begin modules"; busybox cut -d' ' -f1 /proc/modules; echo "@@end 0"

@@ -103,7 +103,7 @@ make_toolchain() {
     apt-config dump | grep -iE '^Acquire::(https?::(Proxy|CAInfo|Verify)|Retries)' || true
   )
   mmdebstrap --quiet --variant=minbase --skip=cleanup/reproducible ${options[@]+"${options[@]}"} \
-    --include=gcc,gcc-12,make,kmod,xz-utils,libelf1,patch,cpio,file \
+    --include=gcc,gcc-12,make,kmod,xz-utils,libelf1,patch,cpio,file,dwarves \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
     --dpkgopt='path-exclude=/usr/share/doc/*' \
     "$codename" "$world/toolchain.partial.tar" "${sources[@]}" </dev/null >"$world/mmdebstrap.log" 2>&1 ||
