@@ -7,8 +7,9 @@ import { type Command, type Counter, measure, type Sample } from './measure.ts';
 import { type RegistryHost, startRegistryHost } from './registry-host.ts';
 import type { Row } from './table.ts';
 
-const FULL_ROUNDS = 3;
-const APPEND_ROUNDS = 5;
+/** Steps with podman take minutes, the others seconds. */
+const FULL_ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 3);
+const APPEND_ROUNDS = FULL_ROUNDS + 2;
 const FAR_PORT = 5099;
 const RTT_MS = 80;
 
