@@ -10,6 +10,7 @@ import { makeCache } from './io/cache.ts';
 import { cacheDirectory } from './io/directories.ts';
 import { makeFiles } from './io/files.ts';
 import { makeKeepLog } from './io/logs.ts';
+import { copyCertificates } from './io/certificates.ts';
 import { writeRegistriesConf } from './io/registries-conf.ts';
 import { makeTemporary } from './io/temporary.ts';
 import { makeReport } from './report/event-text.ts';
@@ -55,7 +56,8 @@ export async function makeIo(
     files: makeFiles(cwd),
     engine: () =>
       (engine ??= findEngineOf(context, async () => ({
-        ...engineFlags(flags, { authFile, inCwd }),
+        ...engineFlags(flags, authFile),
+        ...(await certificatesOf(flags, { context, inCwd })),
         ...(mirrorSets.length > 0
           ? { registriesFile: await writeRegistriesConf(mirrors, context) }
           : registriesConf === undefined
@@ -81,15 +83,21 @@ async function findEngineOf(
 }
 
 /** What the flags say of the engine; what they leave out comes from the environment. */
-function engineFlags(
-  flags: IoFlags,
-  { authFile, inCwd }: { authFile: string | undefined; inCwd: (path: string) => string },
-): Partial<EngineOptions> {
-  const certificateDirectory = flags.certDir?.[0];
+function engineFlags(flags: IoFlags, authFile: string | undefined): Partial<EngineOptions> {
   return {
     ...(flags.engine === undefined ? {} : { program: flags.engine }),
     ...(authFile === undefined ? {} : { authFile }),
-    ...(certificateDirectory === undefined ? {} : { certificateDirectory: inCwd(certificateDirectory) }),
     ...((flags.insecureRegistry ?? []).length === 0 ? {} : { isInsecure: true }),
   };
+}
+
+/** An engine takes one directory: CAs that were given as files are put into one that goes away with the process. */
+async function certificatesOf(
+  flags: IoFlags,
+  { context, inCwd }: { context: CliContext; inCwd: (path: string) => string },
+): Promise<Pick<EngineOptions, 'certificateDirectory'>> {
+  const [directory] = flags.certDir ?? [];
+  if (directory !== undefined) return { certificateDirectory: inCwd(directory) };
+  const files = (flags.caFile ?? []).map(inCwd);
+  return files.length === 0 ? {} : { certificateDirectory: await copyCertificates(files, context) };
 }

@@ -82,7 +82,7 @@ async function writeSpec({ name, releases, streams, drivers }: SpecOptions): Pro
 
 async function build(spec: string): Promise<readonly Built[]> {
   const { exitCode, stdout, stderr } = await runCli(
-    ['build', '-f', spec, '-o', 'json', '--authfile', registry.authFile, '--cert-dir', registry.certDir],
+    ['build', '-f', spec, '-o', 'json', '--authfile', registry.authFile, '--ca-file', registry.caFile],
     {
       env: {
         XDG_CACHE_HOME: join(scratch, 'cache'),
