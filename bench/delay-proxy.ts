@@ -23,5 +23,6 @@ createServer({ allowHalfOpen: true }, (client) => {
     server.setNoDelay(true);
     pipeLate(client, server);
     pipeLate(server, client);
+    client.resume();
   }, Number(rttMs));
 }).listen(Number(listenPort), '127.0.0.1');
