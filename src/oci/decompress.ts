@@ -1,5 +1,6 @@
 import * as zlib from 'node:zlib';
 import { OciError } from '../errors.ts';
+import { cutAtFrames } from './zstd-frames.ts';
 
 /** Output of a decompressor in pieces of this size: large pieces cost fewer turns of the event loop. */
 const CHUNK_BYTES = 256 * 1024;
@@ -28,8 +29,9 @@ export async function* decompressLayer(
   try {
     const head = await readHead(input);
     const decoder = findDecoder(head, isPrefix);
+    const whole = rejoin(head, input);
     let bytes = 0;
-    for await (const chunk of decoder === undefined ? rejoin(head, input) : decode(head, input, decoder)) {
+    for await (const chunk of decoder === undefined ? whole : decode(whole, decoder)) {
       bytes += chunk.length;
       if (bytes > maxBytes) {
         throw new OciError(
@@ -67,14 +69,21 @@ async function* rejoin(head: Buffer, input: AsyncIterator<Uint8Array>): AsyncGen
   }
 }
 
-function findDecoder(head: Buffer, isPrefix: boolean): zlib.Gunzip | undefined {
+interface Decoder {
+  readonly decoder: zlib.Gunzip;
+  readonly isZstd: boolean;
+}
+
+function findDecoder(head: Buffer, isPrefix: boolean): Decoder | undefined {
   if (head[0] === 0x1f && head[1] === 0x8b) {
-    return zlib.createGunzip({
+    const decoder = zlib.createGunzip({
       chunkSize: CHUNK_BYTES,
       ...(isPrefix ? { finishFlush: zlib.constants.Z_SYNC_FLUSH } : {}),
     });
+    return { decoder, isZstd: false };
   }
-  return head.length >= 4 && head.readUInt32LE(0) === 0xfd2fb528 ? makeZstdDecoder(isPrefix) : undefined;
+  const isZstd = head.length >= 4 && head.readUInt32LE(0) === 0xfd2fb528;
+  return isZstd ? { decoder: makeZstdDecoder(isPrefix), isZstd } : undefined;
 }
 
 function makeZstdDecoder(isPrefix: boolean): zlib.Gunzip {
@@ -98,9 +107,8 @@ function refuseZstd(): never {
 
 /** Runs the input through a decoder; reading, decoding and whatever the caller does overlap. */
 async function* decode(
-  head: Buffer,
-  input: AsyncIterator<Uint8Array>,
-  decoder: zlib.Gunzip,
+  input: AsyncIterable<Uint8Array>,
+  { decoder, isZstd }: Decoder,
 ): AsyncGenerator<Buffer> {
   const state: Feeding = { isStopped: false, inputError: undefined, wake: () => undefined };
   for (const event of ['drain', 'end', 'close'] as const) {
@@ -108,7 +116,7 @@ async function* decode(
       state.wake();
     });
   }
-  const feeding = feed(rejoin(head, input), decoder, state);
+  const feeding = feed(isZstd ? cutAtFrames(input) : input, decoder, state);
   try {
     for await (const chunk of decoder) yield chunk as Buffer;
   } catch (error) {
@@ -133,7 +141,7 @@ interface Feeding {
 }
 
 /** Writes all input to the decoder, and reads on when the decoder ends before it. Never rejects. */
-async function feed(input: AsyncGenerator<Uint8Array>, decoder: zlib.Gunzip, state: Feeding): Promise<void> {
+async function feed(input: AsyncIterable<Uint8Array>, decoder: zlib.Gunzip, state: Feeding): Promise<void> {
   try {
     for await (const chunk of input) {
       if (state.isStopped) return;
