@@ -96,6 +96,8 @@ export async function buildImage(request: BuildImageRequest, io: Io): Promise<Bu
       : {},
     createdBy: `kmodlayer: ${set.drivers.map(({ name, version }) => `${name} ${version}`).join(', ')} for ${kernel}`,
     created: createdAt(base, io.env),
+    // Other tools do not see images of the Docker family in a layout.
+    ...(set.publish.osImage.transport === 'docker' ? {} : { family: 'oci' }),
   });
   const tag = tagFrom(`${target.release.version}-${kernel}-${provenance.inputHash.slice(0, 12)}`);
   const to = await io.images.open(set.publish.osImage, 'write');
