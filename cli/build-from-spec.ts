@@ -3,7 +3,7 @@ import type { BuiltImage } from '../src/build-image.ts';
 import { build, planBuild, type Failure } from '../src/build.ts';
 import { PartialFailure, SpecError } from '../src/errors.ts';
 import type { Io } from '../src/io.ts';
-import { parseSpec, referenceFrom, type DriverSet } from '../src/spec/spec.ts';
+import { parseSpec, type DriverSet } from '../src/spec/spec.ts';
 import type { BuildFlags } from './commands/build.ts';
 import type { CliContext } from './context.ts';
 import { readInput } from './io/read-input.ts';
@@ -53,12 +53,7 @@ export async function buildFromSpec(flags: BuildFlags, context: CliContext): Pro
 async function readSpec(file: string, io: Io, context: CliContext): Promise<DriverSet> {
   const bytes = await readInput(io.files, file);
   const set = parseSpec(Buffer.from(bytes).toString('utf8'), file);
-  const absolute = resolve(context.cwd, file);
-  return {
-    ...set,
-    file: absolute,
-    publish: { ...set.publish, osImage: referenceFrom(absolute, set.publish.osImage) },
-  };
+  return { ...set, file: resolve(context.cwd, file) };
 }
 
 /** Two targets of one pool have different images: each gets a directory when there are several. */

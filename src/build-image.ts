@@ -27,7 +27,7 @@ import type { Target } from './resolve/target.ts';
 import type { OpenedSigner } from './sign/open-signer.ts';
 import { signModule } from './sign/sign.ts';
 import { objectNameFrom } from './spec/object-name.ts';
-import { type Driver, type DriverSet, pathFrom } from './spec/spec.ts';
+import { type Driver, type DriverSet, pathFrom, referenceFrom } from './spec/spec.ts';
 import { checkModule } from './verify/check-module.ts';
 
 export interface BuildImageRequest {
@@ -100,9 +100,10 @@ export async function buildImage(request: BuildImageRequest, io: Io): Promise<Bu
     ...(set.publish.osImage.transport === 'docker' ? {} : { family: 'oci' }),
   });
   const tag = tagFrom(`${target.release.version}-${kernel}-${provenance.inputHash.slice(0, 12)}`);
-  const to = await io.images.open(set.publish.osImage, 'write');
+  const destination = referenceFrom(set.file, set.publish.osImage);
+  const to = await io.images.open(destination, 'write');
   const pushed = await stage('push', () => push({ image, base: base.repository, to, tag }, io));
-  const reference = pinned(set.publish.osImage, pushed.digest);
+  const reference = pinned(destination, pushed.digest);
   return {
     target,
     image: reference,
