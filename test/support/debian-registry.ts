@@ -14,6 +14,8 @@ export interface DebianRegistry {
   readonly authFile: string | undefined;
   /** Kills it as a power cut would, and starts it again on the same port with what it had stored. */
   readonly restart: () => Promise<void>;
+  /** Kills it as a power cut would; `restart` starts it again. */
+  readonly kill: () => Promise<void>;
   readonly close: () => Promise<void>;
 }
 
@@ -47,6 +49,7 @@ export async function startDebianRegistry(options: { readonly isSecured: boolean
       env: { ...process.env, OTEL_TRACES_EXPORTER: 'none' },
     });
   const end = async (signal: NodeJS.Signals): Promise<void> => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
     const ended = new Promise((resolve) => child.once('exit', resolve));
     child.kill(signal);
     await ended;
@@ -62,6 +65,7 @@ export async function startDebianRegistry(options: { readonly isSecured: boolean
       child = start();
       await untilOpen(port);
     },
+    kill: () => end('SIGKILL'),
     close: async () => {
       await end('SIGTERM');
       await rm(directory, { recursive: true });
