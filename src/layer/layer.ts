@@ -1,5 +1,6 @@
 import { ModuleError } from '../errors.ts';
 import type { Io } from '../io.ts';
+import { readIndex } from '../kmod/depmod/index-reader.ts';
 import type { KernelModule } from '../kmod/module.ts';
 import type { NewLayer } from '../oci/image.ts';
 import type { OpenedImage } from '../oci/open-image.ts';
@@ -67,9 +68,9 @@ function requireDeclared(drivers: readonly PlacedDriver[], indexes: ReadonlyMap<
     const path = line.slice(0, Math.max(line.indexOf(':'), 0));
     if (path !== '') inBase.set(moduleNameOfPath(path), path);
   }
-  const builtIn = new Set(
-    textOf(indexes.get('modules.builtin')).split('\n').filter(Boolean).map(moduleNameOfPath),
-  );
+  // The text form lies with the kernel, in a layer that is not read; depmod writes the binary one beside its indexes.
+  const builtInIndex = indexes.get('modules.builtin.bin');
+  const builtIn = new Set(builtInIndex === undefined ? [] : readIndex(builtInIndex).map(({ key }) => key));
   for (const driver of drivers) {
     for (const { name, fileName, replaces } of driver.modules) {
       if (builtIn.has(name)) {
