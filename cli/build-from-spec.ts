@@ -23,7 +23,14 @@ export async function buildFromSpec(flags: BuildFlags, context: CliContext): Pro
   const io = await makeIo(context, flags);
   const set = await readSpec(flags.file, io, context);
   const options = {
-    ...(flags.only === undefined ? {} : { only: parseOnly(flags.only) }),
+    ...(flags.only === undefined
+      ? {}
+      : {
+          only: parseOnly(
+            flags.only,
+            set.drivers.map(({ name }) => name),
+          ),
+        }),
     keepGoing: flags.keepGoing ?? false,
   };
   if (flags.dryRun === true) {

@@ -21,7 +21,7 @@ export function buildCommand(context: CliContext): Command {
     .addOption(
       repeatable(
         '--only <key=value,...>',
-        'build some targets only, by release, arch, stream or kernel; may be repeated',
+        'build some targets only, by driver, release, arch, stream or kernel; may be repeated',
       ),
     )
     .option('--engine <program>', 'container engine that compiles (default: $KMODLAYER_ENGINE, else podman)')

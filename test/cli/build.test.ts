@@ -101,8 +101,8 @@ describe('kmodlayer build', () => {
 
   it.each([
     [['--only', 'kernel=1.2.3'], 2, '--only leaves no target'],
-    [['--only', 'driver=hello'], 2, 'All drivers of a set share one image'],
-    [['--only', 'colour=red'], 2, 'Write KEY=VALUE with a key of release, arch, stream, kernel.'],
+    [['--only', 'driver=other'], 2, 'Cannot build: --only leaves no target'],
+    [['--only', 'colour=red'], 2, 'Write KEY=VALUE with a key of driver, release, arch, stream, kernel.'],
     [['--jobs', '0'], 2, 'Give a number from 1 to 64.'],
     [['-f', 'nowhere.yaml'], 2, 'Cannot read nowhere.yaml: there is no such file'],
     [['-f', MISTAKES], 2, `${MISTAKES}:11: drivers[0].moduls: Unknown key "moduls"`],
