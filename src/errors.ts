@@ -70,6 +70,7 @@ export class RegistryError extends KmodError<
   | 'UNREACHABLE'
   | 'UNSUPPORTED'
   | 'LAYOUT_INVALID'
+  | 'STORAGE_FAILED'
   | 'BLOB_UNKNOWN'
 > {
   /** HTTP status of the answer, where there was one. */

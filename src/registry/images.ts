@@ -11,6 +11,7 @@ import type { LayoutStore } from './layout-store.ts';
 import { mirroredRepository } from './mirrored-repository.ts';
 import { findRule, insecureHostsOf, type MirrorRule } from './mirrors.ts';
 import type { Images, Repository } from './repository.ts';
+import { storageFailure } from './storage-failure.ts';
 
 /** How registries, layouts and archives are reached. Everything has a default that suits a user's machine. */
 export interface ImagesOptions {
@@ -79,9 +80,13 @@ export function makeImages(options: ImagesOptions): Images {
     purpose: 'read' | 'write',
   ): Promise<Repository> => {
     const place = resolve(cwd, path);
-    if (transport === 'oci' && purpose === 'read') await checkLayoutDirectory(place);
-    const store = transport === 'oci' ? layoutDirectory(place) : await openArchive(place, purpose);
-    return layoutRepository({ transport, path }, store, signal);
+    try {
+      if (transport === 'oci' && purpose === 'read') await checkLayoutDirectory(place);
+      const store = transport === 'oci' ? layoutDirectory(place) : await openArchive(place, purpose);
+      return layoutRepository({ transport, path }, store, signal);
+    } catch (error) {
+      throw storageFailure(`${transport}:${path}`, error);
+    }
   };
 
   return {

@@ -93,7 +93,8 @@ export function layoutDirectory(directory: string): LayoutStore {
     async writeBlob(blob, chunks) {
       await mkdir(blobs, { recursive: true });
       await writeFileAtomically(fileOf(blob.digest), async (file) => {
-        for await (const chunk of chunks) await file.writev([chunk]);
+        // Unlike `write`, which a disk that is nearly full cuts short without an error, this writes all or throws.
+        for await (const chunk of chunks) await file.writeFile(chunk);
       });
     },
     async linkBlob(blob, from) {

@@ -8,6 +8,7 @@ import { findEntry, withManifest } from './layout-index.ts';
 import type { LayoutStore } from './layout-store.ts';
 import { checkManifestBytes, mediaTypeOf } from './manifest-bytes.ts';
 import type { Repository } from './repository.ts';
+import { namingFailures } from './storage-failure.ts';
 import { firstBytesOf, verified } from './verified.ts';
 
 /** A repository in an OCI layout. */
@@ -28,10 +29,11 @@ export function isLayoutRepository(repository: Repository): repository is Layout
  */
 export function layoutRepository(
   reference: LayoutReference,
-  store: LayoutStore,
+  files: LayoutStore,
   signal: AbortSignal | undefined,
 ): LayoutRepository {
   const where = formatReference(reference);
+  const store = namingFailures(where, files);
   const hasBlob = async (blob: Descriptor): Promise<boolean> =>
     (await store.findBlob(blob.digest)) === blob.sizeBytes;
   const writeBlob: Repository['writeBlob'] = async (blob, content) => {
