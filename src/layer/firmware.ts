@@ -2,13 +2,14 @@ import { CompileError } from '../errors.ts';
 import type { Files } from '../io.ts';
 import type { PlacedDriver } from './place.ts';
 
-/** Largest firmware file: 256 MiB. */
+/** Firmware of one driver, in all: 256 MiB. It is held in memory. */
 const MAX_FIRMWARE_BYTES = 256 * 1024 ** 2;
 
 /**
  * The firmware of a driver: every file of a directory, by its path in it, which is its path below `usr/lib/firmware`.
  *
- * @throws {CompileError} `SOURCE_UNREADABLE` when the directory is missing, empty, or holds a file over 256 MiB.
+ * @throws {CompileError} `SOURCE_UNREADABLE` when the directory is missing or empty, holds more than 256 MiB, or has
+ *   a file that cannot be read.
  */
 export async function readFirmware(directory: string, files: Files): Promise<PlacedDriver['firmware']> {
   const paths = await files.list(directory).catch((error: unknown) => {
@@ -23,16 +24,31 @@ export async function readFirmware(directory: string, files: Files): Promise<Pla
       `Cannot use the firmware directory ${directory}: it is empty`,
     );
   }
-  return Promise.all(
-    paths.map(async (path) => {
-      const bytes = await files.read(`${directory}/${path}`);
-      if (bytes.length > MAX_FIRMWARE_BYTES) {
-        throw new CompileError(
-          'SOURCE_UNREADABLE',
-          `Cannot use firmware ${path}: it has ${bytes.length} bytes`,
-        );
-      }
-      return { path, bytes };
-    }),
-  );
+  // One after the other, so that nothing large is read before the sum of what came before it is known.
+  const firmware: { path: string; bytes: Uint8Array }[] = [];
+  let sizeBytes = 0;
+  for (const path of paths) {
+    const bytes = await readFile(`${directory}/${path}`, files);
+    sizeBytes += bytes.length;
+    if (sizeBytes > MAX_FIRMWARE_BYTES) {
+      throw new CompileError(
+        'SOURCE_UNREADABLE',
+        `Cannot use the firmware directory ${directory}: it has more than ${MAX_FIRMWARE_BYTES} bytes`,
+        { hint: 'Name a directory that holds the firmware of this driver alone.' },
+      );
+    }
+    firmware.push({ path, bytes });
+  }
+  return firmware;
+}
+
+async function readFile(path: string, files: Files): Promise<Uint8Array> {
+  try {
+    return await files.read(path);
+  } catch (error) {
+    throw new CompileError('SOURCE_UNREADABLE', `Cannot read the firmware ${path}`, {
+      cause: error,
+      hint: 'Check who may read the file; it may have at most 256 MiB.',
+    });
+  }
 }
