@@ -55,6 +55,15 @@ export async function findManifest(
     const response = await client.send(await requestFor(client, 'HEAD', `manifests/${reference}`, ACCEPT));
     discard(response);
     if (response.status === 404) return undefined;
+    // Only downloads are sent on: a registry that keeps manifests elsewhere is asked for the manifest itself.
+    if (response.status >= 300 && response.status < 400) {
+      try {
+        return { digest: (await getManifest(client, reference)).digest };
+      } catch (error) {
+        if (error instanceof RegistryError && error.code === 'NOT_FOUND') return undefined;
+        throw error;
+      }
+    }
     if (response.status !== 200) throw await failureOf(client, response, doing);
     const digest = response.header('docker-content-digest') ?? '';
     return { digest: isDigest(digest) ? digest : isDigest(reference) ? reference : undefined };

@@ -127,6 +127,27 @@ describe('findManifest()', () => {
     expect(found).toEqual({ digest: undefined });
   });
 
+  it('goes where a registry keeps its manifests', async () => {
+    const { registry, open } = await overHttp();
+    const { digest } = registry.putManifest('kept/here', { schemaVersion: 2, layers: [] }, 'v1');
+    const to = `http://${registry.host}/v2/kept/here/manifests/v1`;
+    registry.fail({ path: /a\/b\/manifests/, times: 2, action: { kind: 'redirect', status: 307, to } });
+
+    const found = await (await open('a/b')).findManifest(V1);
+
+    expect(found).toEqual({ digest });
+  });
+
+  it('finds nothing where a registry sends it and there is nothing', async () => {
+    const { registry, open } = await overHttp();
+    const to = `http://${registry.host}/v2/kept/here/manifests/v1`;
+    registry.fail({ path: /a\/b\/manifests/, times: 2, action: { kind: 'redirect', status: 307, to } });
+
+    const found = await (await open('a/b')).findManifest(V1);
+
+    expect(found).toBeUndefined();
+  });
+
   it('fails when it cannot know', async () => {
     const { registry, open } = await overHttp();
     registry.fail({ path: /manifests/, action: { kind: 'status', status: 403 } });
