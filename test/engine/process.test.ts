@@ -34,7 +34,7 @@ describe('runProcess()', () => {
   });
 
   it('reports a program that does not exist as exit code 127', async () => {
-    const result = await runProcess({ program: 'no-such-program-here', args: [], signal });
+    const result = await runProcess({ program: '/no-such-directory/program', args: [], signal });
 
     expect(result.exitCode).toBe(127);
   });
