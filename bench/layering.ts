@@ -239,7 +239,7 @@ class LayeringBench {
       [
         `FROM ${from}/${release.componentRepository}@${release.osImage}`,
         `COPY kl_base.ko kl_hello.ko ${modules}/extra/hello/`,
-        `RUN depmod -a ${release.stream.kernelRelease} && echo kl_hello > /etc/modules-load.d/kl_hello.conf`,
+        `RUN depmod -a ${release.stream.kernelRelease} && echo kl_hello > /usr/lib/kl_hello.conf`,
         '',
       ].join('\n'),
     );

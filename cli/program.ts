@@ -39,7 +39,8 @@ export function makeProgram(context: CliContext): Command {
 }
 
 const EXIT_CODE_HELP = `  0 done, 1 the thing checked is not so, 2 usage or spec, 3 not authorised, 4 cannot resolve, 5 compile failed,
-  6 a module would not load, 7 signing, 8 registry or network, 9 some targets failed, 70 a bug`;
+  6 a module would not load, 7 signing, 8 registry or network, 9 some targets failed and the others are done,
+  70 a bug, 130 interrupted`;
 
 /** What every command shares: texts go to the context, errors become exceptions. */
 function prepare(command: Command, context: CliContext): void {

@@ -170,7 +170,7 @@ async function signAll(
 
 async function openBase(target: Target, io: Io): Promise<OpenedImage> {
   const repository = await io.images.open(target.osImage.location, 'read');
-  return openImage(repository, target.osImage.digest, target.arch);
+  return openImage(repository, target.osImage.digest, target.arch, io.cache);
 }
 
 function provenanceOf(

@@ -89,10 +89,18 @@ async function resolveAll(
     result.status === 'rejected' ? [{ what: names[at] ?? '', error: result.reason }] : [],
   );
   if (failures[0] !== undefined && (!keepGoing || io.signal.aborted)) throw failures[0].error;
-  return {
-    targets: results.flatMap((result) => (result.status === 'fulfilled' ? result.value : [])),
-    failures,
-  };
+  const targets = results.flatMap((result) => (result.status === 'fulfilled' ? result.value : []));
+  return { targets: onceEach(targets.filter(({ release }) => !isExcluded(set, release.version))), failures };
+}
+
+function isExcluded({ targets }: Pick<DriverSet, 'targets'>, version: string): boolean {
+  return targets.exclude.some(({ release }) => release === version);
+}
+
+/** A release may be named twice, by its version and by its image: its targets are built once. */
+function onceEach(targets: readonly Target[]): readonly Target[] {
+  const keyOf = ({ release, arch, stream }: Target): string => `${release.digest} ${arch} ${stream}`;
+  return [...new Map(targets.map((target) => [keyOf(target), target])).values()];
 }
 
 function nameOf(release: ReleaseRequest, file: string): string {

@@ -1,6 +1,6 @@
 /*
- * The light entry: names, errors, and manifests from values. It loads `yaml` and `node:crypto`, and nothing else that is
- * not in this package. The whole pipeline is `kmodlayer/build`, the spec is `kmodlayer/spec`.
+ * The light entry: names, errors, and manifests from values. It loads `node:crypto`, with the first manifest `yaml`, and
+ * nothing else that is not in this package. The whole pipeline is `kmodlayer/build`, the spec is `kmodlayer/spec`.
  */
 export {
   CompileError,

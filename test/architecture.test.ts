@@ -128,7 +128,7 @@ describe('Architecture', () => {
   it('has a light entry: no zod, no HTTP client, no engine', () => {
     const loaded = [...loadedBy('src/index.ts', imports)];
 
-    expect(['node:crypto', 'yaml']).toEqual(
+    expect(['node:crypto', 'node:module', 'yaml']).toEqual(
       expect.arrayContaining(loaded.filter((path) => !path.startsWith('src/'))),
     );
   });

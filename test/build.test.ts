@@ -7,6 +7,7 @@ import { readLayerFiles } from '../src/oci/layer-files.ts';
 import { openImage, type OpenedImage } from '../src/oci/open-image.ts';
 import { parseReference, unpinned } from '../src/oci/reference.ts';
 import { describeSignature } from '../src/sign/describe-signature.ts';
+import { parseOpenShiftVersion } from '../src/spec/openshift-version.ts';
 import { type DriverSet, parseSpec } from '../src/spec/spec.ts';
 import { makeTestIo, type TestIo, withTemporaryDirectory } from './support/io.ts';
 
@@ -171,6 +172,20 @@ describe('build()', () => {
           'Cannot use kl_base.ko: it was built for kernel 6.1.0-55-amd64, the image has 6.1.0-56-amd64',
       });
       await expect(io.files.list(join(directory, 'out'))).rejects.toMatchObject({ code: 'ENOENT' });
+    });
+  });
+
+  it('builds a release once that is named twice, and none whose payload has an excluded version', async () => {
+    await withTemporaryDirectory(async (directory) => {
+      const name = `oci:${QUICKSTART}/release`;
+      const set = makeSet(directory, { releases: `"${name}:4.18.4", "${name}"` });
+      const exclude = [{ release: parseOpenShiftVersion('4.18.4'), because: 'of a test' }];
+
+      const twice = await planBuild(set, {}, makeTestIo());
+      const none = await planBuild({ ...set, targets: { ...set.targets, exclude } }, {}, makeTestIo());
+
+      expect(twice.plan.images).toHaveLength(1);
+      expect(none.plan.images).toEqual([]);
     });
   });
 

@@ -1,9 +1,10 @@
 import { OciError } from '../errors.ts';
+import type { Cache } from '../io.ts';
 import type { Repository } from '../registry/repository.ts';
 import { type Arch, findArch } from './arch.ts';
 import { type ImageConfig, MAX_CONFIG_BYTES, parseConfig } from './config.ts';
 import type { Descriptor } from './descriptor.ts';
-import type { Digest } from './digest.ts';
+import { type Digest, digestOf, hexOf, isDigest } from './digest.ts';
 import { choosePlatform, type ImageIndex, type ImageManifest, parseManifest } from './manifest.ts';
 import type { RawManifest } from './manifest.ts';
 import { formatReference, pinned } from './reference.ts';
@@ -31,6 +32,7 @@ export interface OpenedImage extends FoundImage {
  * @param reference What to fetch, or a manifest or index of this repository that was fetched already.
  * @param arch The architecture to choose in an index, and that the config must then have. Undefined takes an image as
  *   it is, and an index only when it holds a single image.
+ * @param cache Keeps what is named by digest, and so never changes: it then costs no request.
  * @throws {OciError} `PLATFORM_MISSING` when there is no image for `arch`, `MANIFEST_INVALID`, `CONFIG_INVALID`,
  *   `LIMIT_EXCEEDED`.
  * @throws {RegistryError} as the repository does.
@@ -39,8 +41,9 @@ export async function openImage(
   repository: Repository,
   reference: Digest | Tag | RawManifest,
   arch: Arch | undefined,
+  cache?: Cache,
 ): Promise<OpenedImage> {
-  return withConfig(await findImage(repository, reference, arch), arch);
+  return withConfig(await findImage(repository, reference, arch, cache), arch, cache);
 }
 
 /**
@@ -52,13 +55,14 @@ export async function findImage(
   repository: Repository,
   reference: Digest | Tag | RawManifest,
   arch: Arch | undefined,
+  cache?: Cache,
 ): Promise<FoundImage> {
-  const first = typeof reference === 'string' ? await repository.getManifest(reference) : reference;
+  const first = typeof reference === 'string' ? await fetchManifest(repository, reference, cache) : reference;
   const manifest = parseManifest(first);
   if (manifest.kind === 'image') return { repository, raw: first, manifest, index: undefined };
 
   const { digest } = arch === undefined ? onlyImage(manifest, repository) : choosePlatform(manifest, arch);
-  const raw = await repository.getManifest(digest);
+  const raw = await fetchManifest(repository, digest, cache);
   const image = parseManifest(raw);
   if (image.kind === 'image') return { repository, raw, manifest: image, index: manifest };
   throw new OciError(
@@ -73,9 +77,16 @@ export async function findImage(
  *
  * @throws {OciError} `PLATFORM_MISSING`, `CONFIG_INVALID`, `LIMIT_EXCEEDED`; {RegistryError} as the repository does.
  */
-export async function withConfig(found: FoundImage, arch: Arch | undefined): Promise<OpenedImage> {
+export async function withConfig(
+  found: FoundImage,
+  arch: Arch | undefined,
+  cache?: Cache,
+): Promise<OpenedImage> {
   const { repository, manifest } = found;
-  const config = parseConfig(await readSmallBlob(repository, manifest.config, MAX_CONFIG_BYTES));
+  const bytes = await remembered(cache, manifest.config.digest, () =>
+    readSmallBlob(repository, manifest.config, MAX_CONFIG_BYTES),
+  );
+  const config = parseConfig(bytes);
   if (arch !== undefined && findArch(config.architecture) !== arch) {
     const actual = findArch(config.architecture) ?? (config.architecture || 'no architecture');
     throw new OciError(
@@ -85,6 +96,40 @@ export async function withConfig(found: FoundImage, arch: Arch | undefined): Pro
     );
   }
   return { ...found, config };
+}
+
+/**
+ * A manifest, from the cache when it is named by its digest and known.
+ *
+ * @throws {RegistryError} as the repository does.
+ */
+export async function fetchManifest(
+  repository: Repository,
+  reference: Digest | Tag,
+  cache: Cache | undefined,
+): Promise<RawManifest> {
+  if (!isDigest(reference)) return repository.getManifest(reference);
+  let mediaType = '';
+  const bytes = await remembered(cache, reference, async () => {
+    const raw = await repository.getManifest(reference);
+    ({ mediaType } = raw);
+    return raw.bytes;
+  });
+  return { digest: reference, mediaType, bytes };
+}
+
+/** Bytes by their digest. What the cache has is believed only when it hashes to that digest. */
+async function remembered(
+  cache: Cache | undefined,
+  digest: Digest,
+  fetch: () => Promise<Uint8Array>,
+): Promise<Uint8Array> {
+  const key = `blob-v1-${hexOf(digest)}`;
+  const known = await cache?.get(key);
+  if (known !== undefined && digestOf(known) === digest) return known;
+  const bytes = await fetch();
+  await cache?.put(key, bytes);
+  return bytes;
 }
 
 /**

@@ -42,7 +42,7 @@ export interface Fetched {
 export function componentsOf(
   release: OpenedRelease,
   known: FetchedManifests,
-  io: Pick<Io, 'images'>,
+  io: Pick<Io, 'images' | 'cache'>,
 ): Components {
   const opened = new Map<string, Promise<OpenedComponent>>();
   const { arch } = release;
@@ -56,7 +56,7 @@ export function componentsOf(
   };
   const open = async (component: Component): Promise<OpenedComponent> => {
     const fetched = await fetchOnce(component);
-    const image = await forThis(component, () => openImage(fetched.repository, fetched.raw, arch));
+    const image = await forThis(component, () => openImage(fetched.repository, fetched.raw, arch, io.cache));
     return { image, resolved: resolvedImage(component, fetched, image.manifest.digest) };
   };
   return {

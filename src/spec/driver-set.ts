@@ -38,6 +38,7 @@ export interface TargetSelection {
   /** Undefined: the default stream of each release. */
   readonly streams: readonly string[] | undefined;
   readonly kernels: readonly KernelFlavour[];
+  /** Also for releases that are named by an image, whose version only their payload tells. */
   readonly exclude: readonly { readonly release: OpenShiftVersion; readonly because: string }[];
 }
 
@@ -102,7 +103,7 @@ export interface ModuleSpec {
   readonly autoload: boolean;
   /** In-tree modules that it takes the place of. */
   readonly replaces: readonly ModuleName[];
-  /** Values for `modprobe.d`: printable ASCII without `"` and `\`, so that double quotes always hold them. */
+  /** Values for `modprobe.d`: printable ASCII without `"`, `\` and `#`, so that double quotes always hold them. */
   readonly parameters: Readonly<Record<string, string>>;
 }
 

@@ -76,11 +76,11 @@ export const PARAMETER_NAME = {
   hint: 'Write a name that "modinfo -p" lists for the module.',
 } as const satisfies TextRule;
 
-// In double quotes the kernel takes every character but the quote itself; modprobe.d gives "\" a meaning of its own.
+// In double quotes the kernel takes every character but the quote itself; modprobe.d gives "\" and "#" a meaning.
 export const PARAMETER_VALUE = {
-  pattern: /^[\x20\x21\x23-\x5b\x5d-\x7e]{0,1024}$/,
+  pattern: /^[\x20\x21\x24-\x5b\x5d-\x7e]{0,1024}$/,
   what: 'parameter value',
-  hint: 'Use printable ASCII without double quotes and backslashes, on one line.',
+  hint: 'Use printable ASCII without double quotes, backslashes and "#", on one line.',
 } as const satisfies TextRule;
 
 export const RELATIVE_DIRECTORY = {
@@ -96,7 +96,7 @@ export const STAGE = {
 } as const satisfies TextRule;
 
 export const GIT_REF = {
-  pattern: /^(?![-./])(?!.*(?:\.\.|@\{|\/\/))[A-Za-z0-9._/+@=#%-]{1,255}$/,
+  pattern: /^(?![-./+@#])(?!.*(?:\.\.|@\{|\/\/|\/$))[A-Za-z0-9._/+@#-]{1,255}$/,
   what: 'git ref',
   hint: 'Write a tag, a branch or a full commit, for instance "v1.14.13".',
 } as const satisfies TextRule;
@@ -159,21 +159,23 @@ export function parseRepository(text: string): Reference {
  * @throws {SpecError} `VALUE_INVALID`.
  */
 export function parseGitUrl(text: string): string {
-  const isUrl = /^(?:https?|ssh|git|file):\/\/[^\s\0-\x1f\x7f]{1,2000}$/.test(text);
-  const isScp = /^(?:[A-Za-z0-9._-]+@)?[A-Za-z0-9][A-Za-z0-9.-]*:(?!:)[^\s\0-\x1f\x7f]{1,2000}$/.test(text);
-  const isPath = /^\.{0,2}\/[^\0-\x1f\x7f]{1,2000}$/.test(text);
+  const isUrl = /^(?:https|ssh|git|file):\/\/[^\s\0-\x1f\x7f]{1,2000}$/.test(text);
+  const isScp =
+    /^[A-Za-z0-9_][A-Za-z0-9_.-]*@[A-Za-z0-9][A-Za-z0-9.-]*:[^\s\0-\x1f\x7f-][^\s\0-\x1f\x7f]{0,2000}$/.test(
+      text,
+    );
   // The text is not repeated: what stands before the "@" is a password.
   if (/^[a-z]+:\/\/[^/]*:[^/]*@/i.test(text)) {
     throw new SpecError('VALUE_INVALID', 'Cannot use this git URL: it holds a password', {
       hint: 'Leave the password out and let a git credential helper give it.',
     });
   }
-  if (!isUrl && !isScp && !isPath) {
+  if (!isUrl && !isScp) {
     throw invalid(
       'git URL',
       text.replace(/^.*@/s, '...@'),
-      'it is neither a URL nor a path',
-      'Write https://HOST/PATH, ssh://HOST/PATH, USER@HOST:PATH or ./PATH.',
+      'it is no URL of a kind that is fetched safely',
+      'Write https://HOST/PATH, ssh://HOST/PATH, USER@HOST:PATH or file:///PATH; a directory is "directory: ./PATH".',
     );
   }
   return text;

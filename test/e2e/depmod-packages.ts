@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -86,7 +86,7 @@ async function foreignApt(arch: string, suites: readonly string[]): Promise<read
     join(home, 'etc/debian.sources'),
     [
       'Types: deb',
-      'URIs: mirror+file:/etc/apt/mirrors.list',
+      `URIs: ${await archiveUri()}`,
       `Suites: ${suites.join(' ')}`,
       'Components: main',
       'Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg',
@@ -95,4 +95,23 @@ async function foreignApt(arch: string, suites: readonly string[]): Promise<read
   );
   await run('apt-get', [...options, 'update']);
   return options;
+}
+
+/** Where this machine gets Debian's own packages from, so that a mirror or a proxy of its owner is used here too. */
+async function archiveUri(): Promise<string> {
+  const { stdout } = await run('apt-get', [
+    'indextargets',
+    '--format',
+    '$(REPO_URI) $(CODENAME) $(ORIGIN) $(LABEL)',
+  ]);
+  const { VERSION_CODENAME } = await osRelease();
+  const line = stdout.split('\n').find((text) => text.endsWith(` ${VERSION_CODENAME} Debian Debian`));
+  if (line === undefined)
+    throw new Error(`apt has no source of Debian ${VERSION_CODENAME}: run "apt-get update"`);
+  return line.split(' ')[0] ?? '';
+}
+
+async function osRelease(): Promise<{ readonly VERSION_CODENAME: string }> {
+  const text = await readFile('/etc/os-release', 'utf8');
+  return { VERSION_CODENAME: /^VERSION_CODENAME=(.*)$/m.exec(text)?.[1] ?? '' };
 }

@@ -171,6 +171,7 @@ describe('parseSpec() on values', () => {
   it.each([
     ['name: acme,', 'name: acme, parameters: { debug: "a\\nb" },', 'parameter value'],
     ['name: acme,', "name: acme, parameters: { debug: 'a\"b' },", 'parameter value'],
+    ['name: acme,', "name: acme, parameters: { debug: 'a#b' },", 'parameter value'],
     ['name: acme,', "name: acme, parameters: { debug: 'a\\b' },", 'parameter value'],
     ['name: acme,', 'name: acme, parameters: { "a b": "1" },', 'parameter name'],
     ['name: acme,', 'name: acme, replaces: ["../ice"],', 'module name'],
@@ -185,8 +186,8 @@ describe('parseSpec() on values', () => {
   });
 
   it.each([
-    ['ext::sh -c id', 'neither a URL nor a path'],
-    ['--upload-pack=id', 'neither a URL nor a path'],
+    ['ext::sh -c id', 'no URL of a kind that is fetched safely'],
+    ['--upload-pack=id', 'no URL of a kind that is fetched safely'],
     ['https://me:hunter2@git.example.com/a.git', 'it holds a password'],
   ])('refuses git URL %s and repeats no password', (url, why) => {
     const problem = problemWith('directory: ./src', `git: { url: "${url}", ref: v1 }`);
