@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { gunzipSync } from 'node:zlib';
@@ -126,6 +126,8 @@ class LayeringBench {
 
   #freshDirectory(name: string): string {
     const directory = join(this.#directory, name);
+    // podman binds its storage onto itself.
+    spawnSync('umount', ['--quiet', join(directory, 'root/overlay')]);
     rmSync(directory, { recursive: true, force: true });
     mkdirSync(directory, { recursive: true });
     return directory;
