@@ -134,7 +134,9 @@ describe('decompressLayer()', () => {
   });
 
   it('refuses a bomb after the limit, without reading on', async () => {
-    const bomb = gzipSync(Buffer.alloc(64 * 1024 ** 2));
+    // Many members: streams of newer versions of node read ahead by more than one of them is long.
+    const member = gzipSync(Buffer.alloc(16 * 1024 ** 2));
+    const bomb = Buffer.concat(Array.from({ length: 64 }, () => member));
     const source = new PieceSource(bomb, 1000);
 
     const reading = readAll(source, { maxBytes: 1024 ** 2 });

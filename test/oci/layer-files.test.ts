@@ -278,14 +278,14 @@ describe('readLayerFiles()', () => {
   });
 
   it('holds no more than it has to: kept files are no views of the stream', async () => {
-    const layer = gzipSync(await tarOf([{ path: 'usr/a', content: randomBytes(10_000) }]));
+    const layer = gzipSync(await tarOf([{ path: 'usr/a', content: randomBytes(100_000) }]));
 
     const { files } = await readLayerFiles(() => new PieceSource(layer), {
       maxBytes: 1e9,
       wants: () => true,
     });
 
-    expect(files.get('usr/a')?.buffer.byteLength).toBeLessThan(20_000);
+    expect(files.get('usr/a')?.buffer.byteLength).toBeLessThan(200_000);
   });
 
   it('ends as a real file system would, or with an OciError, whatever the links', async () => {
