@@ -9,6 +9,7 @@ import {
   SignError,
   SpecError,
 } from '../src/errors.ts';
+import { type FileFailure, isFileFailure, reasonOf } from '../src/file-failure.ts';
 
 /** What a script learns from how kmodlayer ended. */
 export const EXIT_CODES = {
@@ -47,5 +48,15 @@ export function exitCodeOf(error: unknown): number {
   if (error instanceof SignError) return EXIT_CODES.signing;
   if (error instanceof OciError) return EXIT_CODES.registry;
   if (error instanceof PartialFailure) return EXIT_CODES.someTargetsFailed;
+  if (isMachineFailure(error)) return EXIT_CODES.registry;
   return EXIT_CODES.bug;
+}
+
+/**
+ * A full disk, a directory that is not ours: where that can be told of a layout or a source it has been, and the rest,
+ * above all temporary directories, ends here. It is no bug.
+ */
+export function isMachineFailure(error: unknown): error is FileFailure {
+  if (!isFileFailure(error)) return false;
+  return reasonOf(error) !== undefined || error.syscall === 'mkdtemp';
 }

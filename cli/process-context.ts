@@ -17,6 +17,8 @@ export function makeProcessContext(): CliContext {
   };
   process.on('SIGINT', stop);
   process.on('SIGTERM', stop);
+  // The terminal went away; nobody presses a key twice then.
+  process.once('SIGHUP', stop);
   return {
     stdout: outputTo(process.stdout),
     stderr: outputTo(process.stderr),

@@ -120,6 +120,7 @@ describe('Architecture', () => {
       'commander',
       'node:util',
       'src/errors.ts',
+      'src/file-failure.ts',
       'src/oci/arch.ts',
       'src/spec/kernel-release.ts',
     ]);

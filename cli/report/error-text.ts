@@ -1,4 +1,6 @@
 import { CompileError, KmodError, PartialFailure, SpecError, type SpecProblem } from '../../src/errors.ts';
+import { type FileFailure, reasonOf } from '../../src/file-failure.ts';
+import { isMachineFailure } from '../exit-codes.ts';
 import type { Style } from './style.ts';
 
 /** How an error is shown. */
@@ -15,6 +17,7 @@ export function formatError(error: unknown, options: ErrorTextOptions): string {
 
 function errorLines(error: unknown, options: ErrorTextOptions): readonly string[] {
   const { style, isVerbose } = options;
+  if (isMachineFailure(error)) return machineLines(error, options);
   if (!(error instanceof KmodError)) return bugLines(error, options);
   const lines: string[] = [];
   if (error instanceof CompileError) {
@@ -50,6 +53,15 @@ function placeOf({ path, line }: SpecProblem, file: string | undefined): string 
     ':',
   );
   return [where, path].filter((part) => part !== '').join(': ');
+}
+
+function machineLines(error: FileFailure, { style, isVerbose }: ErrorTextOptions): readonly string[] {
+  const where = error.path === undefined ? '' : ` ${error.path}`;
+  return [
+    `${style.error('error:')} ${plain(`Cannot use${where}: ${reasonOf(error) ?? error.message}`)}`,
+    `${style.strong('hint:')} Check the space that is left there and who may write; TMPDIR says where temporary files go.`,
+    ...(isVerbose ? causeLines(error, style) : []),
+  ];
 }
 
 function bugLines(error: unknown, { style, isVerbose }: ErrorTextOptions): readonly string[] {

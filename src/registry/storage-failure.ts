@@ -1,17 +1,6 @@
 import { RegistryError } from '../errors.ts';
+import { isFileFailure, reasonOf } from '../file-failure.ts';
 import type { LayoutStore } from './layout-store.ts';
-
-const REASONS: Readonly<Record<string, string>> = {
-  ENOSPC: 'no space is left there',
-  EDQUOT: 'the disk quota is used up',
-  EACCES: 'permission denied',
-  EPERM: 'permission denied',
-  EROFS: 'the file system is read-only',
-  ENOTDIR: 'a part of its path is not a directory',
-  EEXIST: 'a part of its path is not a directory',
-  EISDIR: 'it is a directory',
-  EIO: 'the disk fails',
-};
 
 /**
  * What a failed file operation means for the layout or archive that it was for; any other error comes back as it is.
@@ -19,9 +8,8 @@ const REASONS: Readonly<Record<string, string>> = {
  * @param where The layout or archive, as users name it.
  */
 export function storageFailure(where: string, error: unknown): unknown {
-  if (!(error instanceof Error) || error instanceof RegistryError) return error;
-  if (!('syscall' in error) || !('code' in error) || typeof error.code !== 'string') return error;
-  return new RegistryError('STORAGE_FAILED', `Cannot use ${where}: ${REASONS[error.code] ?? error.message}`, {
+  if (error instanceof RegistryError || !isFileFailure(error)) return error;
+  return new RegistryError('STORAGE_FAILED', `Cannot use ${where}: ${reasonOf(error) ?? error.message}`, {
     cause: error,
     hint: 'Check who may read and write there, and the space that is left; the same command then goes on.',
   });

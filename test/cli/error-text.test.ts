@@ -49,6 +49,19 @@ describe('formatError()', () => {
     ]);
   });
 
+  it('names a full disk and the place, and calls it no bug', () => {
+    const error = Object.assign(new Error('ENOSPC: no space left on device, write'), {
+      code: 'ENOSPC',
+      syscall: 'write',
+      path: '/var/tmp/kmodlayer-1',
+    });
+
+    const text = formatError(error, PLAIN);
+
+    expect(text.split('\n')[0]).toBe('error: Cannot use /var/tmp/kmodlayer-1: no space is left there');
+    expect(text).not.toContain('bug');
+  });
+
   it('shows each failure of a partial one', () => {
     const error = new PartialFailure('Cannot finish 2 of 3 targets', [
       new ResolveError('RELEASE_UNKNOWN', 'Cannot find release 4.18.99', { hint: 'Known: 4.18.9.' }),

@@ -29,6 +29,9 @@ describe('exitCodeOf()', () => {
     [new RegistryError('DIGEST_MISMATCH', 'x'), 8],
     [new OciError('LAYER_INVALID', 'x'), 8],
     [new PartialFailure('x', []), 9],
+    [Object.assign(new Error('x'), { code: 'ENOSPC', syscall: 'write' }), 8],
+    [Object.assign(new Error('x'), { code: 'ENOENT', syscall: 'mkdtemp' }), 8],
+    [Object.assign(new Error('x'), { code: 'ENOENT', syscall: 'open' }), 70],
     [new TypeError('x'), 70],
     ['thrown text', 70],
   ])('%s ends with %i', (error, expected) => {

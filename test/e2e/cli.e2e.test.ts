@@ -43,29 +43,32 @@ describe('The program', () => {
     expect(stdout.split('\n')[1]).toMatch(/^# bash completion/);
   });
 
-  it('stops on SIGINT with 130 and leaves no temporary files', async () => {
-    const server = createServer(() => undefined).listen(0, '127.0.0.1');
-    await new Promise((listening) => server.once('listening', listening));
-    const { port } = server.address() as AddressInfo;
-    const temporary = join(scratch, 'tmp');
-    await mkdir(temporary);
-    const arrived = new Promise((request) => server.once('request', request));
-    const release = `127.0.0.1:${port}/acme/release:4.18.4`;
-    const child = spawn('node', [MAIN, 'resolve', release, '--insecure-registry', `127.0.0.1:${port}`], {
-      env: { ...process.env, TMPDIR: temporary, HOME: scratch },
-    });
-    const end = ended(child);
-    await arrived;
+  it.each(['SIGINT', 'SIGHUP'] as const)(
+    'stops on %s with 130 and leaves no temporary files',
+    async (signal) => {
+      const server = createServer(() => undefined).listen(0, '127.0.0.1');
+      await new Promise((listening) => server.once('listening', listening));
+      const { port } = server.address() as AddressInfo;
+      const temporary = join(scratch, signal);
+      await mkdir(temporary);
+      const arrived = new Promise((request) => server.once('request', request));
+      const release = `127.0.0.1:${port}/acme/release:4.18.4`;
+      const child = spawn('node', [MAIN, 'resolve', release, '--insecure-registry', `127.0.0.1:${port}`], {
+        env: { ...process.env, TMPDIR: temporary, HOME: scratch },
+      });
+      const end = ended(child);
+      await arrived;
 
-    child.kill('SIGINT');
+      child.kill(signal);
 
-    const { exitCode, stderr } = await end;
-    server.closeAllConnections();
-    server.close();
-    expect(stderr).toContain('Stopping and cleaning up.');
-    expect(exitCode).toBe(130);
-    expect(await readdir(temporary)).toEqual([]);
-  });
+      const { exitCode, stderr } = await end;
+      server.closeAllConnections();
+      server.close();
+      expect(stderr).toContain('Stopping and cleaning up.');
+      expect(exitCode).toBe(130);
+      expect(await readdir(temporary)).toEqual([]);
+    },
+  );
 });
 
 describe('kmodlayer completion bash', () => {
