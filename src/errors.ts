@@ -155,6 +155,7 @@ export class SignError extends KmodError<
   | 'HASH_UNSUPPORTED'
   | 'MODULE_INVALID'
   | 'SIGNATURE_INVALID'
+  | 'EFI_DATA_INVALID'
 > {}
 
 /** A layer that breaks the rules of OS images. Exit code 6. */
