@@ -4,10 +4,14 @@ import { ModuleError } from '../errors.ts';
 export interface ElfSection {
   readonly name: string;
   readonly type: number;
+  /** The low 32 bits of `sh_flags`. */
+  readonly flags: number;
   readonly offset: number;
   readonly sizeBytes: number;
   /** Index of the section that belongs to this one: of its string table, for a symbol table. */
   readonly link: number;
+  /** Index of the section that relocations are for. */
+  readonly info: number;
 }
 
 /** A relocatable ELF file, 32 or 64 bit, of either byte order. Holds the bytes that it was read from, not a copy. */
@@ -17,6 +21,10 @@ export interface ElfFile {
   readonly is64Bit: boolean;
   readonly isLittleEndian: boolean;
   readonly machine: number;
+  /** `e_flags`. */
+  readonly headerFlags: number;
+  /** Index of the section that holds the names of sections. */
+  readonly namesIndex: number;
   readonly sections: readonly ElfSection[];
 }
 
@@ -40,20 +48,41 @@ export interface SymbolTable {
 }
 
 export const SHN_UNDEF = 0;
+export const SHN_LIVEPATCH = 0xff20;
 export const SHN_ABS = 0xfff1;
+export const SHN_COMMON = 0xfff2;
+export const SHF_WRITE = 1;
+export const SHF_ALLOC = 2;
+export const SHF_EXECINSTR = 4;
+export const SHT_SYMTAB = 2;
+export const SHT_STRTAB = 3;
+export const SHT_RELA = 4;
+export const SHT_NOBITS = 8;
+export const SHT_REL = 9;
 
 const ET_REL = 1;
-const SHT_SYMTAB = 2;
-const SHT_STRTAB = 3;
-const SHT_NOBITS = 8;
 const STB_WEAK = 2;
 
 /** Longest name we decode, in bytes. The kernel's own limit is 512. */
 const MAX_NAME_BYTES = 4096;
 
 /** Byte positions inside the headers, for the two classes of ELF. */
-const LAYOUT_64 = { headerBytes: 64, shoff: 40, shentsize: 58, sectionBytes: 64, symbolBytes: 24 } as const;
-const LAYOUT_32 = { headerBytes: 52, shoff: 32, shentsize: 46, sectionBytes: 40, symbolBytes: 16 } as const;
+const LAYOUT_64 = {
+  headerBytes: 64,
+  shoff: 40,
+  flags: 48,
+  shentsize: 58,
+  sectionBytes: 64,
+  symbolBytes: 24,
+} as const;
+const LAYOUT_32 = {
+  headerBytes: 52,
+  shoff: 32,
+  flags: 36,
+  shentsize: 46,
+  sectionBytes: 40,
+  symbolBytes: 16,
+} as const;
 
 /**
  * Reads the headers of a relocatable ELF file. Bytes after it, such as a signature, do no harm.
@@ -75,17 +104,21 @@ export function readElf(input: Uint8Array): ElfFile {
   if (bytes.length < layout.headerBytes) throw elfInvalid('its header is cut off');
   const type = view.getUint16(16, isLittleEndian);
   if (type !== ET_REL) throw elfInvalid(`its type is ${type} and modules are relocatable (${ET_REL})`);
-  const elf = { bytes, view, is64Bit, isLittleEndian, machine: view.getUint16(18, isLittleEndian) };
+  const elf = {
+    ...{ bytes, view, is64Bit, isLittleEndian },
+    machine: view.getUint16(18, isLittleEndian),
+    headerFlags: view.getUint32(layout.flags, isLittleEndian),
+    namesIndex: view.getUint16(layout.shentsize + 4, isLittleEndian),
+  };
   return { ...elf, sections: readSections(elf) };
 }
 
 function readSections(elf: Omit<ElfFile, 'sections'>): readonly ElfSection[] {
-  const { bytes, view, is64Bit, isLittleEndian } = elf;
+  const { bytes, view, is64Bit, isLittleEndian, namesIndex } = elf;
   const layout = is64Bit ? LAYOUT_64 : LAYOUT_32;
   const tableOffset = readWord(elf, layout.shoff);
   const entryBytes = view.getUint16(layout.shentsize, isLittleEndian);
   const count = view.getUint16(layout.shentsize + 2, isLittleEndian);
-  const namesIndex = view.getUint16(layout.shentsize + 4, isLittleEndian);
   if (entryBytes !== layout.sectionBytes) throw elfInvalid(`its section headers have ${entryBytes} bytes`);
   if (count === 0) throw elfInvalid('it has no sections');
   if (namesIndex >= count) throw elfInvalid('it does not say where the names of its sections are');
@@ -114,12 +147,15 @@ function readSectionHeader(
   if (type !== 0 && type !== SHT_NOBITS && offset + sizeBytes > bytes.length) {
     throw elfInvalid('a section reaches beyond its end');
   }
+  const flagsAt = at + (is64Bit && !isLittleEndian ? 12 : 8);
   return {
     nameOffset: view.getUint32(at, isLittleEndian),
     type,
+    flags: view.getUint32(flagsAt, isLittleEndian),
     offset,
     sizeBytes,
     link: view.getUint32(at + (is64Bit ? 40 : 24), isLittleEndian),
+    info: view.getUint32(at + (is64Bit ? 44 : 28), isLittleEndian),
   };
 }
 

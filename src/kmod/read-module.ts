@@ -34,7 +34,8 @@ const MACHINES: readonly { machine: number; isLittleEndian: boolean; arch: Arch 
   { machine: 22, isLittleEndian: false, arch: 's390x' },
 ];
 
-function archOf(elf: ElfFile): Arch | undefined {
+/** Architecture of an ELF file; undefined for one that OpenShift does not run on. */
+export function archOf(elf: Pick<ElfFile, 'machine' | 'is64Bit' | 'isLittleEndian'>): Arch | undefined {
   if (!elf.is64Bit) return undefined;
   const found = MACHINES.find(
     ({ machine, isLittleEndian }) => machine === elf.machine && isLittleEndian === elf.isLittleEndian,

@@ -9,6 +9,7 @@ import {
   SHN_UNDEF,
   type ElfFile,
   type ElfSymbol,
+  type NameBudget,
 } from './elf.ts';
 import { withoutDot, type Modversions } from './modversions.ts';
 import type { Export, Import } from './module.ts';
@@ -97,7 +98,7 @@ function toImports(isWeakByImport: ReadonlyMap<string, boolean>, versions: Modve
 }
 
 /** The CRC itself for an absolute symbol, else the 32-bit word that the symbol stands on. */
-function readCrc(elf: ElfFile, symbol: ElfSymbol): number | undefined {
+export function readCrc(elf: ElfFile, symbol: ElfSymbol): number | undefined {
   if (symbol.sectionIndex === SHN_ABS) return symbol.lowValue;
   const section = elf.sections[symbol.sectionIndex];
   if (section === undefined) return undefined;
@@ -106,11 +107,8 @@ function readCrc(elf: ElfFile, symbol: ElfSymbol): number | undefined {
   return elf.isLittleEndian ? bytes.readUInt32LE(symbol.value) : bytes.readUInt32BE(symbol.value);
 }
 
-function readNamespace(
-  elf: ElfFile,
-  symbol: ElfSymbol,
-  budget: { remainingBytes: number },
-): string | undefined {
+/** The text that a symbol stands on; undefined when it is empty. */
+export function readNamespace(elf: ElfFile, symbol: ElfSymbol, budget: NameBudget): string | undefined {
   const section = elf.sections[symbol.sectionIndex];
   if (section === undefined) return undefined;
   const bytes = sectionBytes(elf, section);

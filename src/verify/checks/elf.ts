@@ -1,0 +1,59 @@
+import { ModuleError } from '../../errors.ts';
+import { type ElfFile, readElf, sectionBytes, SHF_ALLOC, SHF_EXECINSTR, SHF_WRITE } from '../../kmod/elf.ts';
+import type { KernelFacts } from '../kernel-facts.ts';
+import { hasChangeOf, STRICT_SECTIONS } from '../kernel-version.ts';
+import type { Check } from '../report.ts';
+import { resultsOf } from './check.ts';
+
+const { pass, fail } = resultsOf('elf');
+
+/** More memory than any kernel has for all modules together. */
+const MAX_MEMORY_BYTES = 2 ** 30;
+
+/** A module that can be read, or the reason why the loader does not read it. */
+export type CheckedElf = { readonly elf: ElfFile } | { readonly check: Check };
+
+/**
+ * Reads the headers of a module without its signature, as strictly as `elf_validity_check()`.
+ *
+ * @see linux `kernel/module/main.c`
+ */
+export function openElf(module: Buffer): CheckedElf {
+  try {
+    return { elf: readElf(module) };
+  } catch (error) {
+    return { check: elfFailure(error) };
+  }
+}
+
+/** The failed check for an error of reading; errors of another kind are thrown on. */
+export function elfFailure(error: unknown): Check {
+  if (!(error instanceof ModuleError)) throw error;
+  return fail(error.message.replace(/^Cannot read a module: /, ''), { hint: error.hint });
+}
+
+/** Looks at what is left when the headers could be read. */
+export function checkElf(elf: ElfFile, kernel: KernelFacts): Check {
+  const why = findProblem(elf, kernel);
+  return why === undefined ? pass('it is a relocatable ELF file as the loader reads it') : fail(why);
+}
+
+function findProblem(elf: ElfFile, kernel: KernelFacts): string | undefined {
+  const { sections } = elf;
+  const [first] = sections;
+  if (first?.type !== 0 || first.sizeBytes !== 0) return 'its first section is not empty';
+  const names = sections[elf.namesIndex];
+  if (names === undefined || sectionBytes(elf, names).at(-1) !== 0) {
+    return 'the names of its sections do not end';
+  }
+  const infos = sections.filter(({ name }) => name === '.modinfo').length;
+  if (infos > 1 && hasChangeOf(kernel, STRICT_SECTIONS)) return 'it has more than one .modinfo';
+  const writable = sections.find(({ flags }) => (flags & SHF_WRITE) !== 0 && (flags & SHF_EXECINSTR) !== 0);
+  const isStrict = kernel.config === undefined || kernel.config.get('CONFIG_STRICT_MODULE_RWX') === 'y';
+  if (writable !== undefined && isStrict) {
+    return `its section ${writable.name} is both writable and executable`;
+  }
+  const memory = sections.reduce((sum, { flags, sizeBytes }) => sum + (flags & SHF_ALLOC ? sizeBytes : 0), 0);
+  if (memory > MAX_MEMORY_BYTES) return `it needs ${memory} bytes of memory, more than there is for modules`;
+  return undefined;
+}

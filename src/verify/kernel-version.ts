@@ -1,0 +1,36 @@
+import type { KernelFacts } from './kernel-facts.ts';
+
+/** Version of a kernel as two numbers: `6.12` is `[6, 12]`. */
+export type KernelVersion = readonly [major: number, minor: number];
+
+/**
+ * Says whether a kernel has what came with a version of Linux. Kernels of RHEL take changes over into the versions that
+ * they keep; of them all is held to be true, so that nothing is passed that they might refuse.
+ */
+export function hasChangeOf(
+  { release }: Pick<KernelFacts, 'release'>,
+  [major, minor]: KernelVersion,
+): boolean {
+  if (/\.el\d/.test(release)) return true;
+  const [, ownMajor = '0', ownMinor = '0'] = /^(\d+)\.(\d+)/.exec(release) ?? [];
+  return Number(ownMajor) > major || (Number(ownMajor) === major && Number(ownMinor) >= minor);
+}
+
+/** Linux 6.4: exactly one of each section that the loader looks for, and a `struct module` of the right size. */
+export const STRICT_SECTIONS: KernelVersion = [6, 4];
+
+/** Linux 6.14: CRCs in tables of their own, for names of any length. */
+export const EXTENDED_VERSIONS: KernelVersion = [6, 14];
+
+/** Linux 6.16: symbols that are exported to some modules only, by their names. */
+export const MODULE_NAMESPACES: KernelVersion = [6, 16];
+
+/**
+ * What the kernel does with a module that lacks what is needed to check it: with `CONFIG_MODULE_FORCE_LOAD` it loads
+ * it and is tainted, else it refuses. It refuses when the configuration is not known.
+ *
+ * @see linux `kernel/module/main.c`, `try_to_force_load()`
+ */
+export function forcesLoad({ config }: Pick<KernelFacts, 'config'>): boolean {
+  return config?.get('CONFIG_MODULE_FORCE_LOAD') === 'y';
+}
