@@ -1,4 +1,5 @@
 import {
+  BootError,
   CompileError,
   LayerError,
   ModuleError,
@@ -38,7 +39,7 @@ export class CheckFailed extends Error {
 /** The exit code that an error stands for; 70 for what nobody expected. */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof CheckFailed) return error.exitCode;
-  if (error instanceof SpecError) return EXIT_CODES.usage;
+  if (error instanceof SpecError || error instanceof BootError) return EXIT_CODES.usage;
   if (error instanceof RegistryError) {
     return UNAUTHORISED.includes(error.code) ? EXIT_CODES.notAuthorised : EXIT_CODES.registry;
   }

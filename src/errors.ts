@@ -163,6 +163,17 @@ export class LayerError extends KmodError<
   'PATH_INVALID' | 'PATH_CONFLICT' | 'INDEX_NOT_FOUND' | 'BASE_UNSUPPORTED' | 'CONTENT_INVALID'
 > {}
 
+/** A boot proof that could not be made, on this machine or of this image. Exit code 2. */
+export class BootError extends KmodError<
+  | 'EMULATOR_MISSING'
+  | 'EMULATOR_FAILED'
+  | 'FIRMWARE_MISSING'
+  | 'FIRMWARE_INVALID'
+  | 'ARCH_UNSUPPORTED'
+  | 'USERLAND_MISSING'
+  | 'MODULE_MISSING'
+> {}
+
 /** Some targets failed, the others are done. Exit code 9. */
 export class PartialFailure extends KmodError<'SOME_TARGETS_FAILED'> {
   readonly failures: readonly unknown[];

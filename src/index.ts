@@ -3,6 +3,7 @@
  * nothing else that is not in this package. The whole pipeline is `kmodlayer/build`, the spec is `kmodlayer/spec`.
  */
 export {
+  BootError,
   CompileError,
   KmodError,
   LayerError,

@@ -4,6 +4,7 @@ import * as entry from '../src/index.ts';
 it('the entry exports what it promises, and nothing by accident', () => {
   expect(Object.keys(entry).sort()).toEqual([
     'ARCHES',
+    'BootError',
     'CompileError',
     'KmodError',
     'LayerError',

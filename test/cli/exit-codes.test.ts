@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { CheckFailed, exitCodeOf } from '../../cli/exit-codes.ts';
 import {
+  BootError,
   CompileError,
   LayerError,
   ModuleError,
@@ -17,6 +18,7 @@ describe('exitCodeOf()', () => {
     [new CheckFailed(), 1],
     [new SpecError('USAGE', 'x'), 2],
     [new SpecError('SPEC_INVALID', 'x'), 2],
+    [new BootError('EMULATOR_MISSING', 'x'), 2],
     [new RegistryError('UNAUTHORIZED', 'x'), 3],
     [new RegistryError('FORBIDDEN', 'x'), 3],
     [new RegistryError('CREDENTIALS_INVALID', 'x'), 3],

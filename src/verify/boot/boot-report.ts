@@ -31,14 +31,17 @@ export interface BootReport {
   readonly times: { readonly initramfsMs: number; readonly bootMs: number };
 }
 
-/** `needs-hardware`: the kernel accepted the module and its init() found nothing to drive. */
-export type LoadOutcome = 'loaded' | 'needs-hardware' | 'init-failed' | 'refused';
+/**
+ * `needs-hardware`: the kernel accepted the module and its init() found nothing to drive. `not-reached`: the guest ended
+ * before it came to the module.
+ */
+export type LoadOutcome = 'loaded' | 'needs-hardware' | 'init-failed' | 'refused' | 'not-reached';
 
 export interface ModuleBoot {
   readonly name: string;
   readonly outcome: LoadOutcome;
-  /** Exit code of modprobe. */
-  readonly exitCode: number;
+  /** Exit code of modprobe; absent when the guest ended before it did. */
+  readonly exitCode?: number | undefined;
   /** What modprobe and the kernel said about it, in their own words. */
   readonly messages: readonly string[];
 }
