@@ -11,9 +11,14 @@ export function hasChangeOf(
   { release }: Pick<KernelFacts, 'release'>,
   [major, minor]: KernelVersion,
 ): boolean {
-  if (/\.el\d/.test(release)) return true;
+  if (isRhel({ release })) return true;
   const [, ownMajor = '0', ownMinor = '0'] = /^(\d+)\.(\d+)/.exec(release) ?? [];
   return Number(ownMajor) > major || (Number(ownMajor) === major && Number(ownMinor) >= minor);
+}
+
+/** Says whether a kernel is one of RHEL, which changes within a version. */
+export function isRhel({ release }: Pick<KernelFacts, 'release'>): boolean {
+  return /\.el\d/.test(release);
 }
 
 /** Linux 6.4: exactly one of each section that the loader looks for, and a `struct module` of the right size. */

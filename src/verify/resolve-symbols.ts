@@ -2,7 +2,7 @@ import type { VersionRecord } from '../kmod/version-tables.ts';
 import { hexOfCrc } from './checks/check.ts';
 import { isProprietary } from './checks/licence.ts';
 import type { KernelFacts } from './kernel-facts.ts';
-import { EXTENDED_VERSIONS, hasChangeOf, MODULE_NAMESPACES } from './kernel-version.ts';
+import { EXTENDED_VERSIONS, hasChangeOf, isRhel, MODULE_NAMESPACES } from './kernel-version.ts';
 import type { ModuleTree, SymbolProvider } from './module-tree.ts';
 import type { SymbolUse } from './report.ts';
 import { allOf, type Subject } from './subject.ts';
@@ -21,7 +21,7 @@ export interface ResolvedSymbol extends SymbolUse {
 /** Symbols that the loader itself looks after, by machine: undefined in modules all the same. */
 const OWN_SYMBOLS: ReadonlyMap<number, string> = new Map([
   [62, '_GLOBAL_OFFSET_TABLE_'],
-  [3, '_GLOBAL_OFFSET_TABLE_'],
+  [22, '_GLOBAL_OFFSET_TABLE_'],
 ]);
 
 /**
@@ -34,7 +34,7 @@ export function resolveSymbols(
   kernel: KernelFacts,
   tree: ModuleTree | undefined,
 ): readonly ResolvedSymbol[] {
-  const own = OWN_SYMBOLS.get(subject.elf.machine);
+  const own = OWN_SYMBOLS.get(subject.machine);
   const providers = new Map<string, SymbolProvider | undefined>();
   for (const { symbol } of subject.symbols.imports) providers.set(symbol, findProvider(symbol, kernel, tree));
   const isClosed = isProprietary(subject);
@@ -104,7 +104,7 @@ export function crcOf(
 /** Kernels of RHEL say in their configuration whether they have taken the change over. */
 export function readsExtended(kernel: KernelFacts): boolean {
   if (kernel.config?.has('CONFIG_EXTENDED_MODVERSIONS') === true) return true;
-  return hasChangeOf(kernel, EXTENDED_VERSIONS) && !/\.el\d/.test(kernel.release);
+  return hasChangeOf(kernel, EXTENDED_VERSIONS) && !isRhel(kernel);
 }
 
 function findProvider(

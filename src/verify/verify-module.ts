@@ -1,13 +1,15 @@
-import { findSection, sectionBytes } from '../kmod/elf.ts';
-import { readLoaderSymbols } from '../kmod/loader-symbols.ts';
-import { parseModinfo } from '../kmod/modinfo.ts';
-import { readVersionTables } from '../kmod/version-tables.ts';
 import type { Certificate } from '../sign/certificate.ts';
 import { moduleNameOfPath } from '../spec/module-name.ts';
+import { checkBtf } from './checks/btf.ts';
 import { checkArchitecture, checkThisModule, checkVermagic } from './checks/built-for.ts';
+import { checkDependencies } from './checks/dependencies.ts';
 import { checkElf, elfFailure, openElf } from './checks/elf.ts';
 import { checkExports } from './checks/exports.ts';
-import { checkName } from './checks/name.ts';
+import { checkFirmware, type HasFirmware } from './checks/firmware.ts';
+import { checkLivepatch } from './checks/livepatch.ts';
+import { checkAliases, checkName } from './checks/name.ts';
+import { checkParameters } from './checks/parameters.ts';
+import { checkRelocations } from './checks/relocations.ts';
 import { checkSignature } from './checks/signature.ts';
 import {
   checkLicence,
@@ -21,9 +23,10 @@ import type { KernelFacts } from './kernel-facts.ts';
 import type { ModuleTree } from './module-tree.ts';
 import { CHECK_IDS, type Check, type ModuleReport } from './report.ts';
 import { resolveSymbols } from './resolve-symbols.ts';
-import type { Subject } from './subject.ts';
+import { readSubject, type Subject } from './subject.ts';
 
-export interface VerifyModuleRequest {
+/** A module and what is asked of it alone. */
+export interface ExamineModuleRequest {
   /** Path below the kernel's module directory, or a file name: it says what the module is called. */
   readonly path: string;
   /** The file without its compression, with its signature. */
@@ -34,12 +37,22 @@ export interface VerifyModuleRequest {
    * without, a module that is not signed gets a warning.
    */
   readonly certificates?: readonly Certificate[] | undefined;
-  /** The modules it is loaded among; those of the kernel's `symvers` when absent. */
-  readonly tree?: ModuleTree | undefined;
   /** Parameters that it will be loaded with. */
   readonly parameters?: Readonly<Record<string, string>> | undefined;
-  /** Says whether a file of firmware is there; undefined when that is not known. */
-  readonly hasFirmware?: ((path: string) => boolean | undefined) | undefined;
+  readonly hasFirmware?: HasFirmware | undefined;
+}
+
+export interface VerifyModuleRequest extends ExamineModuleRequest {
+  /** The modules it is loaded among; those of the kernel's `symvers` when absent. */
+  readonly tree?: ModuleTree | undefined;
+}
+
+/** A module that was looked at by itself, ready to be linked: holds none of its bytes. */
+export interface ExaminedModule {
+  readonly path: string;
+  readonly checks: readonly Check[];
+  /** Undefined when it cannot be read: it fails then. */
+  readonly subject: Subject | undefined;
 }
 
 /**
@@ -49,69 +62,69 @@ export interface VerifyModuleRequest {
  * @see linux `kernel/module/main.c`
  */
 export function verifyModule(request: VerifyModuleRequest): ModuleReport {
-  const { path, kernel, tree } = request;
+  return linkModule(examineModule(request), request.kernel, request.tree);
+}
+
+/** The first half of `verifyModule`: all that does not depend on other modules. Never throws for what the module holds. */
+export function examineModule(request: ExamineModuleRequest): ExaminedModule {
+  const { path, kernel } = request;
   const bytes = Buffer.from(request.bytes.buffer, request.bytes.byteOffset, request.bytes.byteLength);
   const { module, check: signature } = checkSignature(bytes, kernel, request.certificates);
   const opened = openElf(module);
-  if ('check' in opened) return report(path, [signature, opened.check]);
-  const architecture = checkArchitecture(opened.elf, kernel.arch);
-  const elf = checkElf(opened.elf, kernel);
-  if (architecture.status === 'fail' || elf.status === 'fail') {
-    return report(path, [signature, elf, architecture]);
+  if ('check' in opened) return { path, checks: [signature, opened.check], subject: undefined };
+  const { elf } = opened;
+  const headers = [signature, checkElf(elf, kernel), checkArchitecture(elf, kernel.arch)];
+  if (headers.some(({ id, status }) => id !== 'signature' && status === 'fail')) {
+    return { path, checks: headers, subject: undefined };
   }
-  const subject = readSubject(path, opened.elf);
-  if ('status' in subject) return report(path, [signature, subject, architecture]);
-
-  const uses = resolveSymbols(subject, kernel, tree);
-  const checks = [
-    signature,
-    elf,
-    architecture,
-    checkThisModule(subject, kernel),
-    checkModuleLayout(subject, kernel),
-    checkVermagic(subject, kernel),
-    checkVersions(subject, kernel),
-    checkSymbols(uses),
-    checkSymbolCrcs(subject, kernel, uses),
-    checkNamespaces(subject, kernel, uses),
-    checkLicence(subject, uses),
-    checkExports(subject, kernel, tree),
-    checkName(subject),
-  ];
-  return {
-    ...report(path, checks),
-    symbols: uses.map(toSymbolUse),
-    dependencies: tree?.dependenciesOf(path) ?? [],
-  };
-}
-
-/** What the checks look at, or the check that failed because it cannot be read. */
-function readSubject(path: string, elf: Subject['elf']): Subject | Check {
   try {
-    const section = findSection(elf, '.modinfo');
-    return {
-      path,
-      name: moduleNameOfPath(path),
-      elf,
-      modinfo: section === undefined ? [] : parseModinfo(sectionBytes(elf, section)),
-      symbols: readLoaderSymbols(elf),
-      versions: readVersionTables(elf),
-    };
+    const subject = readSubject(path, elf);
+    const checks = [
+      ...headers,
+      checkThisModule(elf, kernel),
+      checkVermagic(subject, kernel),
+      checkLivepatch(subject, kernel),
+      checkRelocations(elf, subject, kernel),
+      checkBtf(elf, subject, kernel),
+      checkParameters(subject, kernel, request.parameters),
+      checkName(subject),
+      checkAliases(subject),
+      checkFirmware(subject, request.hasFirmware),
+    ];
+    return { path, checks: checks.filter((check) => check !== undefined), subject };
   } catch (error) {
-    return elfFailure(error);
+    return { path, checks: [signature, elfFailure(error), ...headers.slice(2)], subject: undefined };
   }
 }
 
-function report(path: string, found: readonly (Check | undefined)[]): ModuleReport {
-  const checks = found
-    .filter((check) => check !== undefined)
-    .sort((left, right) => CHECK_IDS.indexOf(left.id) - CHECK_IDS.indexOf(right.id));
+/** The second half: finds who exports what the module imports. */
+export function linkModule(
+  { path, checks, subject }: ExaminedModule,
+  kernel: KernelFacts,
+  tree: ModuleTree | undefined,
+  more: readonly Check[] = [],
+): ModuleReport {
+  const uses = subject === undefined ? [] : resolveSymbols(subject, kernel, tree);
+  const linked =
+    subject === undefined
+      ? []
+      : [
+          checkModuleLayout(subject, kernel),
+          checkVersions(subject, kernel),
+          checkSymbols(uses),
+          checkSymbolCrcs(subject, kernel, uses),
+          checkNamespaces(subject, kernel, uses),
+          checkLicence(subject, uses),
+          checkExports(subject, kernel, tree),
+          checkDependencies(subject, uses, tree),
+        ];
+  const all = [...checks, ...linked.filter((check) => check !== undefined), ...more];
   return {
     name: moduleNameOfPath(path),
     path,
-    verdict: checks.some(({ status }) => status === 'fail') ? 'fails' : 'passes',
-    checks,
-    symbols: [],
-    dependencies: [],
+    verdict: all.some(({ status }) => status === 'fail') ? 'fails' : 'passes',
+    checks: all.sort((left, right) => CHECK_IDS.indexOf(left.id) - CHECK_IDS.indexOf(right.id)),
+    symbols: uses.map(toSymbolUse),
+    dependencies: tree?.dependenciesOf(path) ?? [],
   };
 }

@@ -3,6 +3,11 @@ export interface MadeSection {
   readonly name: string;
   readonly bytes: Buffer;
   readonly type?: number;
+  readonly flags?: number;
+  /** Name of the section that relocations are for. */
+  readonly info?: string;
+  /** Said instead of the number of its bytes, for instance by a section without bytes. */
+  readonly sizeBytes?: number;
 }
 
 /** A symbol of a made-up module; `section` is the name of its section, or the index itself. */
@@ -17,13 +22,16 @@ export interface MadeElf {
   readonly is64Bit?: boolean;
   readonly isLittleEndian?: boolean;
   readonly machine?: number;
+  /** `e_flags`. */
+  readonly headerFlags?: number;
   readonly sections?: readonly MadeSection[];
   readonly symbols?: readonly MadeSymbol[];
 }
 
 /** Writes a relocatable ELF file, so that tests can ask for byte orders and oddities that no compiler here makes. */
 export function makeElf(options: MadeElf = {}): Buffer {
-  const { is64Bit = true, isLittleEndian = true, machine = 62, sections = [], symbols = [] } = options;
+  const { is64Bit = true, isLittleEndian = true, machine = 62, headerFlags = 0 } = options;
+  const { sections = [], symbols = [] } = options;
   const u16 = (value: number): Buffer => ordered(2, value);
   const u32 = (value: number): Buffer => ordered(4, value);
   const word = (value: number): Buffer =>
@@ -48,7 +56,7 @@ export function makeElf(options: MadeElf = {}): Buffer {
       is64Bit ? [name, info, u16(at), value, word(0)] : [name, value, word(0), info, u16(at)],
     );
   });
-  const all = [
+  const all: (MadeSection & { readonly type: number })[] = [
     { name: '', bytes: Buffer.alloc(0), type: 0 },
     ...sections.map((section) => ({ type: 1, ...section })),
     { name: '.symtab', bytes: Buffer.concat(symtab), type: 2 },
@@ -61,18 +69,18 @@ export function makeElf(options: MadeElf = {}): Buffer {
   const bodies: Buffer[] = [];
   const headers: Buffer[] = [];
   let offset = headerBytes;
-  for (const { name, bytes, type } of all) {
-    const link = type === 2 ? symtabIndex + 1 : 0;
+  for (const { name, bytes, type, flags = 0, info, sizeBytes = bytes.length } of all) {
+    const link = type === 2 ? symtabIndex + 1 : info === undefined ? 0 : symtabIndex;
     headers.push(
       Buffer.concat([
         u32(sectionNames.offsetOf(name)),
         u32(type),
-        word(0),
+        word(flags),
         word(0),
         word(offset),
-        word(bytes.length),
+        word(sizeBytes),
         u32(link),
-        u32(0),
+        u32(info === undefined ? 0 : all.findIndex((section) => section.name === info)),
         word(1),
         word(0),
       ]),
@@ -86,7 +94,7 @@ export function makeElf(options: MadeElf = {}): Buffer {
     ...[1, machine].map(u16),
     u32(1),
     ...[0, 0, offset].map(word),
-    u32(0),
+    u32(headerFlags),
     ...[headerBytes, 0, 0, is64Bit ? 64 : 40, all.length, all.length - 1].map(u16),
   ]);
   return Buffer.concat([header, ...bodies, ...headers]);

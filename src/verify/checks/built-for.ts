@@ -1,12 +1,11 @@
-import type { Check } from '../report.ts';
-import type { Arch } from '../../oci/arch.ts';
-import type { ElfFile } from '../../kmod/elf.ts';
+import { type ElfFile, SHF_ALLOC, SHT_NOBITS } from '../../kmod/elf.ts';
 import { archOf } from '../../kmod/read-module.ts';
+import type { Arch } from '../../oci/arch.ts';
 import type { KernelFacts } from '../kernel-facts.ts';
 import { forcesLoad, hasChangeOf, STRICT_SECTIONS } from '../kernel-version.ts';
+import type { Check } from '../report.ts';
 import { firstOf, type Subject } from '../subject.ts';
 import { resultsOf } from './check.ts';
-import { SHF_ALLOC, SHT_NOBITS } from '../../kmod/elf.ts';
 
 /** Version of the ABI of 64-bit PowerPC that `e_flags` of the little-endian kernel's modules names. */
 const POWER_ABI = 2;
@@ -36,7 +35,7 @@ export function checkArchitecture(elf: ElfFile, wanted: Arch): Check {
 const THIS_MODULE = '.gnu.linkonce.this_module';
 
 /** Has the kernel the same `struct module` as the module? */
-export function checkThisModule({ elf }: Subject, kernel: KernelFacts): Check {
+export function checkThisModule(elf: ElfFile, kernel: KernelFacts): Check {
   const { pass, warn, fail, skip } = resultsOf('this-module');
   const isStrict = hasChangeOf(kernel, STRICT_SECTIONS);
   const all = elf.sections.filter(({ name }) => name === THIS_MODULE);

@@ -10,6 +10,12 @@ const { pass, fail } = resultsOf('elf');
 /** More memory than any kernel has for all modules together. */
 const MAX_MEMORY_BYTES = 2 ** 30;
 
+/** Sections that a machine's loader fills, and refuses a module without. */
+const NEEDED_SECTIONS: ReadonlyMap<number, readonly string[]> = new Map([
+  [21, ['.stubs']],
+  [183, ['.plt', '.init.plt']],
+]);
+
 /** A module that can be read, or the reason why the loader does not read it. */
 export type CheckedElf = { readonly elf: ElfFile } | { readonly check: Check };
 
@@ -53,6 +59,9 @@ function findProblem(elf: ElfFile, kernel: KernelFacts): string | undefined {
   if (writable !== undefined && isStrict) {
     return `its section ${writable.name} is both writable and executable`;
   }
+  const needed = NEEDED_SECTIONS.get(elf.machine) ?? [];
+  const missing = needed.find((name) => !sections.some((section) => section.name === name));
+  if (missing !== undefined) return `it has no section ${missing}, which the loader needs`;
   const memory = sections.reduce((sum, { flags, sizeBytes }) => sum + (flags & SHF_ALLOC ? sizeBytes : 0), 0);
   if (memory > MAX_MEMORY_BYTES) return `it needs ${memory} bytes of memory, more than there is for modules`;
   return undefined;

@@ -34,7 +34,7 @@ export function checkExports(
       hint: 'Rename the symbols, or replace the whole module that exports them.',
     });
   }
-  if (isWithoutCrcs(subject, kernel)) {
+  if (kernel.hasModversions === true && subject.lacksExportCrcs) {
     const message = 'it exports symbols without CRCs, which this kernel wants';
     return forcesLoad(kernel)
       ? warn(`${message}: it is loaded, and the kernel is marked as tainted`)
@@ -47,11 +47,4 @@ export function checkExports(
     });
   }
   return pass(`nobody else exports its ${countOf(exports.length, 'symbol')}`);
-}
-
-/** The loader looks for whole sections: entries without a table of CRCs beside them. */
-function isWithoutCrcs({ elf }: Subject, kernel: KernelFacts): boolean {
-  if (kernel.hasModversions !== true) return false;
-  const has = (name: string): boolean => elf.sections.some((one) => one.name === name && one.sizeBytes > 0);
-  return ['', '_gpl'].some((kind) => has(`__ksymtab${kind}`) && !has(`__kcrctab${kind}`));
 }

@@ -1,0 +1,128 @@
+import { ModuleError } from '../errors.ts';
+import { parseDependencies } from '../kmod/depmod/dependencies-file.ts';
+import type { Export } from '../kmod/module.ts';
+import type { KernelSymbol } from '../kmod/symvers.ts';
+import { moduleNameOfPath } from '../spec/module-name.ts';
+import { isProprietary } from './checks/licence.ts';
+import type { KernelFacts } from './kernel-facts.ts';
+import type { ModuleTree, SymbolProvider } from './module-tree.ts';
+import type { Subject } from './subject.ts';
+
+/** What the indexes of a kernel say of its modules. */
+export interface TreeIndexes {
+  /** Path of each module by name. */
+  readonly pathOf: ReadonlyMap<string, string>;
+  /** What each module needs, directly or not, by path. */
+  readonly dependencies: ReadonlyMap<string, readonly string[]>;
+  /** Name of the module that exports each symbol. */
+  readonly owners: ReadonlyMap<string, string>;
+}
+
+/**
+ * Reads `modules.dep` and `modules.symbols`.
+ *
+ * @throws {ModuleError} `INDEX_INVALID` for one that is missing or damaged.
+ */
+export function readTreeIndexes(files: ReadonlyMap<string, Uint8Array>): TreeIndexes {
+  const { paths, names, closures } = parseDependencies(getIndex(files, 'modules.dep'));
+  const pathOf = new Map<string, string>();
+  const dependencies = new Map<string, readonly string[]>();
+  for (const [number, path] of paths.entries()) {
+    pathOf.set(names[number] ?? '', path);
+    dependencies.set(
+      path,
+      (closures[number] ?? []).map((need) => paths[need] ?? ''),
+    );
+  }
+  const owners = new Map<string, string>();
+  for (const line of getIndex(files, 'modules.symbols').toString('latin1').split('\n')) {
+    const [, symbol, owner] = /^alias symbol:(\S+) (\S+)$/.exec(line) ?? [];
+    if (symbol !== undefined && owner !== undefined) owners.set(symbol, owner);
+  }
+  return { pathOf, dependencies, owners };
+}
+
+function getIndex(files: ReadonlyMap<string, Uint8Array>, name: string): Buffer {
+  const bytes = files.get(name);
+  if (bytes !== undefined) return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  throw new ModuleError('INDEX_INVALID', `Cannot verify modules: the tree has no ${name}`, {
+    hint: 'Run depmod on the tree first.',
+  });
+}
+
+/**
+ * The tree as modules find each other in it: who exports what stands in the indexes, with which CRC and for whom in the
+ * modules that were read, and for the others in the kernel's symvers.
+ */
+export function makeModuleTree(
+  indexes: TreeIndexes,
+  subjects: readonly Subject[],
+  kernel: Pick<KernelFacts, 'exports' | 'importedCrcs'>,
+): ModuleTree {
+  const byPath = new Map(subjects.map((subject) => [subject.path, subject]));
+  const exportsByPath = new Map<string, ReadonlyMap<string, Export>>();
+  const closed = closedModules(indexes, byPath);
+  const exportOf = (path: string, subject: Subject, symbol: string): Export | undefined => {
+    const known = exportsByPath.get(path) ?? new Map(subject.symbols.exports.map((one) => [one.symbol, one]));
+    exportsByPath.set(path, known);
+    return known.get(symbol);
+  };
+  return {
+    dependenciesOf: (path) => indexes.dependencies.get(path),
+    findProvider: (symbol) => {
+      const name = indexes.owners.get(symbol);
+      const path = name === undefined ? undefined : indexes.pathOf.get(name);
+      if (name === undefined || path === undefined) return undefined;
+      const isProprietaryOne = closed.get(path);
+      const subject = byPath.get(path);
+      if (subject !== undefined) {
+        const found = exportOf(path, subject, symbol);
+        // The index may say what the file, which came later, no longer has.
+        if (found === undefined) return undefined;
+        const { crc, isGplOnly, namespace = '' } = found;
+        return { path, crc, isGplOnly, namespace, isProprietary: isProprietaryOne };
+      }
+      return { path, ...rowOf(kernel, symbol, name), isProprietary: isProprietaryOne };
+    },
+  };
+}
+
+/** What symvers say of an export of a module that was not read. */
+function rowOf(
+  { exports, importedCrcs }: Pick<KernelFacts, 'exports' | 'importedCrcs'>,
+  symbol: string,
+  owner: string,
+): Pick<SymbolProvider, 'crc' | 'isGplOnly' | 'namespace'> {
+  const row: KernelSymbol | undefined = exports?.get(symbol);
+  if (row === undefined || moduleNameOfPath(row.owner) !== owner) {
+    return {
+      crc: exports === undefined ? importedCrcs.get(symbol) : undefined,
+      isGplOnly: undefined,
+      namespace: undefined,
+    };
+  }
+  return { crc: row.crc, isGplOnly: row.isGplOnly, namespace: row.namespace ?? '' };
+}
+
+/**
+ * Says of the modules that were read whether the kernel takes them for proprietary: by their licence, or because they
+ * use symbols of one that is.
+ */
+function closedModules(
+  { owners, pathOf, dependencies }: TreeIndexes,
+  byPath: ReadonlyMap<string, Subject>,
+): ReadonlyMap<string, boolean> {
+  const closed = new Map<string, boolean>();
+  const isClosed = (path: string): boolean => closed.get(path) === true;
+  const inOrder = [...byPath].sort(
+    ([left], [right]) => (dependencies.get(left)?.length ?? 0) - (dependencies.get(right)?.length ?? 0),
+  );
+  for (const [path, subject] of inOrder) {
+    const inherits = subject.symbols.imports.some(({ symbol }) => {
+      const owner = owners.get(symbol);
+      return owner !== undefined && isClosed(pathOf.get(owner) ?? '');
+    });
+    closed.set(path, isProprietary(subject) || inherits);
+  }
+  return closed;
+}
