@@ -11,5 +11,8 @@ const UNPRINTABLE =
  * or would change how other text looks is U+FFFD. Line ends are `\n`.
  */
 export function printable(text: string): string {
-  return text.replaceAll(ESCAPE_SEQUENCES, '').replaceAll(/\r+\n/g, '\n').replaceAll(UNPRINTABLE, '\u{fffd}');
+  return text
+    .replaceAll(ESCAPE_SEQUENCES, '')
+    .replaceAll(/\r(?=[\r\n])/g, '')
+    .replaceAll(UNPRINTABLE, '\u{fffd}');
 }

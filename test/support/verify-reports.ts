@@ -35,9 +35,9 @@ const PASSES: Readonly<Record<CheckId, string>> = {
   'module-layout': '0x7e0d1b5c, as the kernel',
   vermagic: 'SMP preempt mod_unload modversions, as the kernel; its release does not matter',
   livepatch: 'no live patch',
-  versions: '214 symbols with versions',
-  symbols: 'all 214 imported symbols are there',
-  'symbol-crcs': 'all 214 versions are equal',
+  versions: '17 symbols with versions',
+  symbols: 'all 17 imported symbols are there',
+  'symbol-crcs': 'all 17 versions are equal',
   namespaces: 'no symbol has a namespace',
   licence: 'GPL v2 may use all of them',
   relocations: 'no common symbols',
@@ -73,7 +73,7 @@ export function moduleOf(name: string, given: Partial<ModuleReport> = {}): Modul
     path: `extra/${name}/${name}.ko.xz`,
     verdict: 'passes',
     checks: checksOf(),
-    symbols: symbolsOf(40),
+    symbols: symbolsOf(6),
     dependencies: [],
     ...given,
   };
@@ -103,7 +103,7 @@ export function targetOf(given: Partial<TargetReport> = {}): TargetReport {
 export function iceOf(given: Partial<ModuleReport> = {}): ModuleReport {
   return moduleOf('ice', {
     symbols: [
-      ...symbolsOf(200),
+      ...symbolsOf(12),
       {
         symbol: 'gnss_register_device',
         status: 'ok',
@@ -211,7 +211,7 @@ const CHANGED: readonly SymbolUse[] = [
 export function brokenIceOf(): ModuleReport {
   return iceOf({
     verdict: 'fails',
-    symbols: [...CHANGED, ...symbolsOf(180)],
+    symbols: [...CHANGED, ...symbolsOf(12)],
     checks: checksOf([
       {
         id: 'vermagic',
@@ -231,7 +231,7 @@ export function brokenIceOf(): ModuleReport {
       {
         id: 'symbol-crcs',
         status: 'fail',
-        message: '2 of 185 imported symbols have another version',
+        message: '2 of 17 imported symbols have another version',
         hint: 'Build the driver with the driver-toolkit of this release.',
         details: CHANGED.filter(({ status }) => status === 'crc-changed').map(
           ({ symbol, found, wanted, provider }) => ({
@@ -285,7 +285,7 @@ export function verifyReportOf(): VerifyReport {
         release: '4.19.0',
         kernel: K612,
         verdict: 'fails',
-        statement: 'ice would not load: 4 of 22 checks of load_module fail',
+        statement: 'ice would not load: 3 of 22 checks fail',
         modules: [moduleOf('gnss'), brokenIceOf()],
         overrides: [
           {

@@ -1,4 +1,4 @@
-import type { BootReport } from '../../../src/verify/boot/boot-report.ts';
+import type { BootReport, LoadOutcome } from '../../../src/verify/boot/boot-report.ts';
 import {
   type Check,
   type Finding,
@@ -157,41 +157,41 @@ function findingProblem({ rule, severity, path, layer, message, hint }: Finding,
   };
 }
 
+const LOAD_FAILURES: Readonly<Record<LoadOutcome, string | undefined>> = {
+  loaded: undefined,
+  'needs-hardware': undefined,
+  refused: 'the booted kernel refused it',
+  'init-failed': 'its init() failed',
+  'not-reached': 'the guest ended before it came to the module',
+};
+
 function bootProblems(
   { verdict, statement, modules, controls }: BootReport,
   place: Place,
 ): readonly Problem[] {
-  const problems = [
-    ...modules
-      .filter(({ outcome }) => outcome === 'refused' || outcome === 'init-failed')
-      .map(({ name, outcome, messages }) =>
-        problemOf(
-          {
-            rule: 'boot-load',
-            level: 'error',
-            message: [
-              `${name}: ${outcome === 'refused' ? 'the booted kernel refused it' : 'its init() failed'}.`,
-              ...messages,
-            ].join('\n'),
-          },
-          { ...place, identity: [...place.identity, name] },
-        ),
+  const problems: Problem[] = [];
+  for (const { name, outcome, messages } of modules) {
+    const failure = LOAD_FAILURES[outcome];
+    if (failure === undefined) continue;
+    const message = [`${name}: ${failure}.`, ...messages].join('\n');
+    problems.push(
+      problemOf(
+        { rule: 'boot-load', level: 'error', message },
+        { ...place, identity: [...place.identity, name] },
       ),
-    ...controls
-      .filter(({ outcome }) => outcome !== 'refused')
-      .map(({ name, kind, messages }) =>
-        problemOf(
-          {
-            rule: 'boot-control',
-            level: 'error',
-            message: [`${name}: the booted kernel accepted the copy that is ${kind}.`, ...messages].join(
-              '\n',
-            ),
-          },
-          { ...place, identity: [...place.identity, name, kind] },
-        ),
+    );
+  }
+  for (const { name, kind, outcome, messages } of controls) {
+    if (outcome === 'refused') continue;
+    const what = outcome === 'not-reached' ? 'was not given' : 'accepted';
+    const message = [`${name}: the booted kernel ${what} the copy that is ${kind}.`, ...messages].join('\n');
+    problems.push(
+      problemOf(
+        { rule: 'boot-control', level: 'error', message },
+        { ...place, identity: [...place.identity, name, kind] },
       ),
-  ];
+    );
+  }
   return verdict === 'passes' || problems.length > 0
     ? problems
     : [problemOf({ rule: 'boot', level: 'error', message: statement }, place)];

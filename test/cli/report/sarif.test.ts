@@ -67,7 +67,7 @@ describe('verifySarif()', () => {
     ]);
     expect(results[3]!.message.text).toBe(
       [
-        'ice: 2 of 185 imported symbols have another version.',
+        'ice: 2 of 17 imported symbols have another version.',
         '- ethtool_op_get_ts_info: has another version; wanted: 0x1e4c00d9; found: 0x5ad1b7f2; provider: vmlinux',
         '- ptp_clock_index: has another version; wanted: 0x77aa1204; found: 0xd3f1a7c4; provider: kernel/drivers/ptp/ptp.ko.xz',
         'Build the driver with the driver-toolkit of this release.',
