@@ -6,6 +6,7 @@ export interface ElfSection {
   readonly type: number;
   /** The low 32 bits of `sh_flags`. */
   readonly flags: number;
+  readonly address: number;
   readonly offset: number;
   readonly sizeBytes: number;
   /** Index of the section that belongs to this one: of its string table, for a symbol table. */
@@ -152,6 +153,7 @@ function readSectionHeader(
     nameOffset: view.getUint32(at, isLittleEndian),
     type,
     flags: view.getUint32(flagsAt, isLittleEndian),
+    address: readWord(elf, at + (is64Bit ? 16 : 12)),
     offset,
     sizeBytes,
     link: view.getUint32(at + (is64Bit ? 40 : 24), isLittleEndian),

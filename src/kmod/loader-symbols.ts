@@ -1,4 +1,5 @@
 import {
+  elfInvalid,
   findSymbolTable,
   makeNameBudget,
   readName,
@@ -14,7 +15,7 @@ import {
 } from './elf.ts';
 import { withoutDot } from './modversions.ts';
 import type { Export } from './module.ts';
-import { readCrc, readNamespace } from './symbols.ts';
+import { readCrc, readStringOf } from './symbols.ts';
 
 /** What the kernel's loader takes from a symbol table, which is not all that depmod does. */
 export interface LoaderSymbols {
@@ -31,6 +32,7 @@ export interface LoaderSymbols {
 const CRC_PREFIX = '__crc_';
 const KSYMTAB_PREFIX = '__ksymtab_';
 const NAMESPACE_PREFIX = '__kstrtabns_';
+const STRING_PREFIX = '__kstrtab_';
 /** Kernels since 7.0 keep one table of exports, with the licence class as a flag of each. */
 const FLAGS_PREFIX = '__flags_';
 const FLAG_GPL_ONLY = 1;
@@ -44,6 +46,7 @@ const BOOKKEEPING = new Set(Buffer.from('ckf'));
 /** Symbols by what the second part of their names says, under the name of what is exported. */
 interface Bookkeeping {
   readonly entries: Map<string, ElfSymbol>;
+  readonly strings: Map<string, ElfSymbol>;
   readonly crcs: Map<string, ElfSymbol>;
   readonly namespaces: Map<string, ElfSymbol>;
   readonly flags: Map<string, ElfSymbol>;
@@ -59,13 +62,21 @@ export function readLoaderSymbols(elf: ElfFile): LoaderSymbols {
   const table = findSymbolTable(elf);
   const budget = makeNameBudget(elf.bytes.length);
   const isWeakByImport = new Map<string, boolean>();
-  const found: Bookkeeping = { entries: new Map(), crcs: new Map(), namespaces: new Map(), flags: new Map() };
+  const found: Bookkeeping = {
+    entries: new Map(),
+    strings: new Map(),
+    crcs: new Map(),
+    namespaces: new Map(),
+    flags: new Map(),
+  };
   const commons: string[] = [];
   const strays: { symbol: string; sectionIndex: number }[] = [];
 
   for (let index = 1; index < table.count; index++) {
     const symbol = readSymbol(elf, table, index);
     const { sectionIndex, nameOffset } = symbol;
+    // Kernels before 6.13 read what stands there, or crash; those after it refuse.
+    if (nameOffset >= table.namesEnd) throw elfInvalid('the name of a symbol lies outside its string table');
     const isOrdinary = sectionIndex !== SHN_UNDEF && sectionIndex < elf.sections.length;
     if (isOrdinary && !isBookkeeping(elf.bytes, nameOffset)) continue;
     if (sectionIndex === SHN_LIVEPATCH) continue;
@@ -83,7 +94,7 @@ export function readLoaderSymbols(elf: ElfFile): LoaderSymbols {
   }
   return {
     imports: [...isWeakByImport].map(([symbol, isWeak]) => ({ symbol, isWeak })),
-    exports: [...found.entries.keys()].map((symbol) => toExport(elf, symbol, found, budget)),
+    exports: [...found.entries.keys()].map((key) => toExport(elf, key, found, budget)),
     commons,
     strays,
   };
@@ -103,20 +114,23 @@ function keep(found: Bookkeeping, name: string, symbol: ElfSymbol): void {
   else if (name.startsWith(KSYMTAB_PREFIX)) found.entries.set(name.slice(KSYMTAB_PREFIX.length), symbol);
   else if (name.startsWith(NAMESPACE_PREFIX))
     found.namespaces.set(name.slice(NAMESPACE_PREFIX.length), symbol);
+  else if (name.startsWith(STRING_PREFIX)) found.strings.set(name.slice(STRING_PREFIX.length), symbol);
   else if (name.startsWith(FLAGS_PREFIX)) found.flags.set(name.slice(FLAGS_PREFIX.length), symbol);
 }
 
-function toExport(elf: ElfFile, symbol: string, found: Bookkeeping, budget: NameBudget): Export {
-  const crc = found.crcs.get(symbol);
-  const namespace = found.namespaces.get(symbol);
-  const section = elf.sections[found.entries.get(symbol)?.sectionIndex ?? 0];
+/** @param key What the symbols call it; the kernel goes by the string that their entry points to. */
+function toExport(elf: ElfFile, key: string, found: Bookkeeping, budget: NameBudget): Export {
+  const string = found.strings.get(key);
+  const crc = found.crcs.get(key);
+  const namespace = found.namespaces.get(key);
+  const section = elf.sections[found.entries.get(key)?.sectionIndex ?? 0];
   return {
-    symbol,
+    symbol: (string === undefined ? undefined : readStringOf(elf, string, budget)) ?? key,
     crc: crc === undefined ? undefined : readCrc(elf, crc),
     isGplOnly:
       section?.name.startsWith('__ksymtab_gpl') === true ||
-      (readFlags(elf, found.flags.get(symbol)) & FLAG_GPL_ONLY) !== 0,
-    namespace: namespace === undefined ? undefined : readNamespace(elf, namespace, budget),
+      (readFlags(elf, found.flags.get(key)) & FLAG_GPL_ONLY) !== 0,
+    namespace: namespace === undefined ? undefined : readStringOf(elf, namespace, budget),
   };
 }
 

@@ -66,7 +66,7 @@ export function readModuleSymbols(elf: ElfFile, versions: Modversions): ModuleSy
       symbol,
       crc,
       isGplOnly: gplOnly.has(symbol),
-      namespace: namespace === undefined ? undefined : readNamespace(elf, namespace, budget),
+      namespace: namespace === undefined ? undefined : readStringOf(elf, namespace, budget),
     };
   };
   return {
@@ -108,7 +108,7 @@ export function readCrc(elf: ElfFile, symbol: ElfSymbol): number | undefined {
 }
 
 /** The text that a symbol stands on; undefined when it is empty. */
-export function readNamespace(elf: ElfFile, symbol: ElfSymbol, budget: NameBudget): string | undefined {
+export function readStringOf(elf: ElfFile, symbol: ElfSymbol, budget: NameBudget): string | undefined {
   const section = elf.sections[symbol.sectionIndex];
   if (section === undefined) return undefined;
   const bytes = sectionBytes(elf, section);

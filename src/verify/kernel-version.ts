@@ -24,6 +24,9 @@ export function isRhel({ release }: Pick<KernelFacts, 'release'>): boolean {
 /** Linux 6.4: exactly one of each section that the loader looks for, and a `struct module` of the right size. */
 export const STRICT_SECTIONS: KernelVersion = [6, 4];
 
+/** Linux 6.13: the names of symbols must end. */
+export const STRICT_NAMES: KernelVersion = [6, 13];
+
 /** Linux 6.14: CRCs in tables of their own, for names of any length. */
 export const EXTENDED_VERSIONS: KernelVersion = [6, 14];
 

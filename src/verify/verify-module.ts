@@ -78,7 +78,7 @@ export function examineModule(request: ExamineModuleRequest): ExaminedModule {
     return { path, checks: headers, subject: undefined };
   }
   try {
-    const subject = readSubject(path, elf);
+    const subject = readSubject(path, elf, kernel);
     const checks = [
       ...headers,
       checkThisModule(elf, kernel),

@@ -58,6 +58,32 @@ export const BROKEN_FILES: readonly Case[] = [
     made: { edit: withFlags('.text', 7) },
     expected: ['elf fail'],
   },
+  { what: 'code that may not be run', made: { edit: withFlags('.text', 2) }, expected: ['elf fail'] },
+  {
+    what: 'a struct module that may not be written',
+    made: { edit: withFlags('.gnu.linkonce.this_module', 2) },
+    expected: ['this-module fail'],
+  },
+  {
+    what: 'another name in struct module',
+    made: {
+      edit: withBytes('.gnu.linkonce.this_module', (bytes) =>
+        Buffer.concat([bytes.subarray(0, 24), Buffer.from('other\0'), bytes.subarray(30)]),
+      ),
+    },
+    expected: ['name fail'],
+  },
+  {
+    what: 'a .modinfo that is not loaded, before 6.4',
+    made: { edit: withFlags('.modinfo', 0) },
+    expected: ['vermagic warn'],
+  },
+  {
+    what: 'a .modinfo that is not loaded, since 6.4',
+    made: { edit: withFlags('.modinfo', 0), vermagic: asVersion('6.4.0-1').vermagic },
+    kernel: asVersion('6.4.0-1'),
+    expected: [],
+  },
   {
     what: 'more memory than there is',
     made: { sections: [{ name: '.bss.big', bytes: Buffer.alloc(0), sizeBytes: 2 ** 31, type: 8, flags: 3 }] },
@@ -110,6 +136,16 @@ export const BROKEN_FILES: readonly Case[] = [
     made: { relocations: [[2, 0, 1]], text: Buffer.alloc(64, 1) },
     expected: ['relocations fail'],
   },
+  {
+    what: 'two relocations for one place',
+    made: {
+      relocations: [
+        [2, 0, 1],
+        [2, 0, 1],
+      ],
+    },
+    expected: ['relocations fail'],
+  },
   { what: 'an address of 32 bits', made: { relocations: [[10, 0, 2]] }, expected: ['relocations fail'] },
   {
     what: 'types of another kernel',
@@ -152,6 +188,13 @@ function without(name: string): NonNullable<MadeModule['edit']> {
 
 function withFlags(name: string, flags: number): NonNullable<MadeModule['edit']> {
   return (sections) => sections.map((section) => (section.name === name ? { ...section, flags } : section));
+}
+
+function withBytes(name: string, change: (bytes: Buffer) => Buffer): NonNullable<MadeModule['edit']> {
+  return (sections) =>
+    sections.map((section) =>
+      section.name === name ? { ...section, bytes: change(section.bytes) } : section,
+    );
 }
 
 /** Types, with a header that says so. */

@@ -152,6 +152,17 @@ export const BROKEN_LINKS: readonly Case[] = [
     expected: ['exports fail'],
   },
   {
+    what: 'a symbol of the kernel in the table of exports, under another name in the symbol table',
+    made: {
+      exports: [{ symbol: 'made_io', crc: 1 }],
+      edit: (sections) =>
+        sections.map((section) =>
+          section.name === '__ksymtab_strings' ? { ...section, bytes: Buffer.from('_printk\0\0') } : section,
+        ),
+    },
+    expected: ['exports fail'],
+  },
+  {
     what: 'an export without CRC, where loading can be forced',
     made: { exports: [{ symbol: 'made_open' }] },
     expected: ['exports warn'],

@@ -106,7 +106,9 @@ describe('verifyModule() on signatures', () => {
   });
 
   it('takes the key that is among several', () => {
-    expect(sign('kl_provider.ec.ko', [RSA, EC])).toBe('pass');
+    const withCurves = withConfig(KERNEL, { CONFIG_CRYPTO_ECDSA: 'y' });
+    expect(sign('kl_provider.ec.ko', [RSA, EC], withCurves)).toBe('pass');
+    expect(sign('kl_provider.ec.ko', [RSA, EC])).toBe('fail');
     expect(sign('kl_provider.sha512.ko', [RSA], withConfig(KERNEL, { CONFIG_CRYPTO_SHA512: 'y' }))).toBe(
       'pass',
     );
@@ -124,10 +126,13 @@ describe('verifyModule() on signatures', () => {
     malformed[signed.length - 40] = 1;
     const otherType = Buffer.from(signed);
     otherType[signed.length - 38] = 1;
+    const longer = Buffer.concat([signed.subarray(0, -40), Buffer.alloc(8), signed.subarray(-40)]);
+    longer.writeUInt32BE(longer.readUInt32BE(longer.length - 32) + 8, longer.length - 32);
 
     expect(status(signed)).toBe('warn');
     expect(status(otherType)).toBe('warn');
     expect(status(malformed)).toBe('fail');
+    expect(status(longer)).toBe('warn');
     expect(status(Buffer.concat([signed, Buffer.from([0])]))).toBe('warn');
   });
 

@@ -1,10 +1,10 @@
-import { type ElfFile, SHF_ALLOC, SHT_NOBITS } from '../../kmod/elf.ts';
+import { type ElfFile, SHF_ALLOC, SHF_WRITE, SHT_NOBITS } from '../../kmod/elf.ts';
 import { archOf } from '../../kmod/read-module.ts';
 import type { Arch } from '../../oci/arch.ts';
 import type { KernelFacts } from '../kernel-facts.ts';
 import { forcesLoad, hasChangeOf, STRICT_SECTIONS } from '../kernel-version.ts';
 import type { Check } from '../report.ts';
-import { firstOf, type Subject } from '../subject.ts';
+import { firstOf, type Subject, THIS_MODULE } from '../subject.ts';
 import { resultsOf } from './check.ts';
 
 /** Version of the ABI of 64-bit PowerPC that `e_flags` of the little-endian kernel's modules names. */
@@ -32,8 +32,6 @@ export function checkArchitecture(elf: ElfFile, wanted: Arch): Check {
   return pass(`it was built for ${arch}`, { wanted, found });
 }
 
-const THIS_MODULE = '.gnu.linkonce.this_module';
-
 /** Has the kernel the same `struct module` as the module? */
 export function checkThisModule(elf: ElfFile, kernel: KernelFacts): Check {
   const { pass, warn, fail, skip } = resultsOf('this-module');
@@ -44,6 +42,9 @@ export function checkThisModule(elf: ElfFile, kernel: KernelFacts): Check {
   if (isStrict && all.length > 1) return fail(`it has more than one section ${THIS_MODULE}`);
   if (section.type === SHT_NOBITS || (section.flags & SHF_ALLOC) === 0) {
     return fail(`its section ${THIS_MODULE} has no bytes that are loaded`);
+  }
+  if ((section.flags & SHF_WRITE) === 0) {
+    return fail(`its section ${THIS_MODULE} may not be written, at which the kernel crashes`);
   }
   const wanted = kernel.thisModuleSizeBytes;
   if (wanted === undefined) return skip("the size of the kernel's struct module is not known");

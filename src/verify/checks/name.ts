@@ -2,12 +2,16 @@ import type { Check } from '../report.ts';
 import { allOf, firstOf, type Subject } from '../subject.ts';
 import { resultsOf } from './check.ts';
 
-/** Does the module call itself what its file is called? modprobe looks for it by the file's name. */
+/**
+ * Does the module call itself what its file is called? modprobe looks for it by the file's name, the kernel goes by the
+ * one in `struct module`.
+ */
 export function checkName(subject: Subject): Check | undefined {
   const { pass, fail } = resultsOf('name');
-  const found = firstOf(subject, 'name');
-  if (found === undefined) return undefined;
   const wanted = subject.name;
+  const names = [firstOf(subject, 'name'), subject.loadedName].filter((name) => name !== undefined);
+  const found = names.find((name) => name !== wanted) ?? names[0];
+  if (found === undefined) return undefined;
   if (found === wanted) return pass('it is called what its file is called', { wanted, found });
   return fail('it calls itself by another name than its file', {
     wanted,

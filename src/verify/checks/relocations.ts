@@ -49,6 +49,7 @@ export function checkRelocations(elf: ElfFile, subject: Subject, kernel: KernelF
   const known = typesOf(elf, kernel);
   const table = findSymbolTable(elf);
   const details: CheckDetail[] = [];
+  const places = new Map<number, Uint8Array>();
   for (const section of elf.sections) {
     const target = elf.sections[section.info];
     if (target === undefined || (target.flags & SHF_ALLOC) === 0 || NOT_LOADED.test(target.name)) continue;
@@ -58,7 +59,9 @@ export function checkRelocations(elf: ElfFile, subject: Subject, kernel: KernelF
         message: 'it holds relocations of a form that the loader does not read',
       });
     } else if (section.type === SHT_RELA && (section.flags & SHF_RELA_LIVEPATCH) === 0) {
-      const message = findBadRelocation({ elf, table, section, target, known });
+      const written = places.get(section.info) ?? new Uint8Array((target.sizeBytes >>> 3) + 1);
+      places.set(section.info, written);
+      const message = findBadRelocation({ elf, table, section, target, known, written });
       if (message !== undefined) details.push({ subject: section.name, message });
     }
     if (details.length === MAX_DETAILS) break;
@@ -82,10 +85,12 @@ interface Relocated {
   readonly section: ElfSection;
   readonly target: ElfSection;
   readonly known: RelocationTypes;
+  /** A bit for each byte of the target where something was put before. */
+  readonly written: Uint8Array;
 }
 
 /** What is wrong with the first bad relocation of a section. */
-function findBadRelocation({ elf, table, section, target, known }: Relocated): string | undefined {
+function findBadRelocation({ elf, table, section, target, known, written }: Relocated): string | undefined {
   const { view, isLittleEndian } = elf;
   const [low, high] = isLittleEndian ? [0, 4] : [4, 0];
   const isX86 = elf.machine === EM_X86_64;
@@ -103,6 +108,9 @@ function findBadRelocation({ elf, table, section, target, known }: Relocated): s
       return `a relocation outside of ${target.name}`;
     }
     if (!isX86) continue;
+    const [at8, bit] = [place >>> 3, 1 << (place & 7)];
+    if (((written[at8] ?? 0) & bit) !== 0) return `two relocations for one place in ${target.name}`;
+    written[at8] = (written[at8] ?? 0) | bit;
     if (hasBytes && !isZero(view, target.offset + place, width)) {
       return `a relocation of type ${type} in ${target.name} where there is a value already`;
     }
@@ -113,7 +121,7 @@ function findBadRelocation({ elf, table, section, target, known }: Relocated): s
   return undefined;
 }
 
-/** The loader of x86 writes only where the file has zeros. */
+/** The loader of x86 writes only where there are zeros. */
 function isZero(view: DataView, at: number, width: number): boolean {
   return view.getUint32(at) === 0 && (width === 4 || view.getUint32(at + 4) === 0);
 }

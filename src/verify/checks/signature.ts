@@ -2,6 +2,7 @@ import { verify } from 'node:crypto';
 import { SignError } from '../../errors.ts';
 import type { Certificate } from '../../sign/certificate.ts';
 import { parseSignedData, type SignerId, type SignerInfo } from '../../sign/cms.ts';
+import { readDer } from '../../sign/der.ts';
 import { findCommonName } from '../../sign/distinguished-name.ts';
 import { findHash, type KnownHash } from '../../sign/hash.ts';
 import { hasSignature, splitSignature } from '../../sign/module-signature.ts';
@@ -24,6 +25,7 @@ const ONLY_UNENFORCED = 'the module loads only where signatures are not enforced
 const LENGTH_FROM_END = 32;
 const ID_TYPE_FROM_END = 38;
 const TRAILER_BYTES = 40;
+const MARKER_BYTES = 28;
 const ID_TYPE_PKCS7 = 2;
 
 /** Signature algorithms that the kernel's parser takes: RSA, and ECDSA with SHA-1 and SHA-2. */
@@ -52,11 +54,13 @@ export function checkSignature(
   }
   if (isOfUnknownType(bytes)) {
     const message = `its signature is of a type that the kernel does not know: ${ONLY_UNENFORCED}`;
-    return { module: bytes.subarray(0, -TRAILER_BYTES), check: notTrusted(message) };
+    // It goes on before it has cut off more than the marker.
+    return { module: bytes.subarray(0, -MARKER_BYTES), check: notTrusted(message) };
   }
   try {
     const { module, cms } = splitSignature(bytes);
-    const signers = parseSignedData(cms ?? Buffer.alloc(0));
+    // The kernel's parser stops at the end of the message, whatever follows it.
+    const signers = parseSignedData(readDer(cms ?? Buffer.alloc(0)).der);
     const known = { kernel, certificates: certificates ?? [], notTrusted };
     return { module, check: checkSigners(module, signers, known) };
   } catch (error) {
@@ -126,6 +130,12 @@ function checkSigner(module: Buffer, signer: SignerInfo, known: Known): Check {
       hint: "Sign with the hash that the kernel's own modules have.",
     });
   }
+  if (knowsCurves(kernel) === false && signer.signatureOid.startsWith(OIDS_OF_CURVES)) {
+    return notTrusted(`the kernel takes no keys on elliptic curves: ${ONLY_UNENFORCED}`, {
+      found,
+      hint: 'Sign with an RSA key.',
+    });
+  }
   if (candidates.length === 0) {
     return skip(
       "it names the signer of the kernel's own modules; only that certificate could tell whether it is theirs",
@@ -158,6 +168,13 @@ function isKnownHash({ signers, config }: KernelFacts, hash: KnownHash): boolean
   if (signers?.some(({ digestOid }) => findHash(digestOid) === hash) === true) return true;
   const option = hash.startsWith('sha3-') ? 'CONFIG_CRYPTO_SHA3' : 'CONFIG_CRYPTO_SHA512';
   return config === undefined || hash === 'sha224' ? undefined : config.get(option) === 'y';
+}
+
+const OIDS_OF_CURVES = '1.2.840.10045.';
+
+/** Undefined when the configuration is not known. */
+function knowsCurves({ config }: KernelFacts): boolean | undefined {
+  return config === undefined ? undefined : config.get('CONFIG_CRYPTO_ECDSA') === 'y';
 }
 
 function hashesOf({ signers }: KernelFacts): string | undefined {
