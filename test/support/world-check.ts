@@ -6,10 +6,12 @@ import { hasWorld, worldDirectory } from './world.ts';
 const PROGRAMS: Readonly<Record<string, string>> = {
   'qemu-system-x86_64': 'qemu-system-x86',
   busybox: 'busybox-static',
+  chromium: 'chromium',
   cpio: 'cpio',
   depmod: 'kmod',
   'docker-registry': 'docker-registry',
   openssl: 'openssl',
+  pdftotext: 'poppler-utils',
   podman: 'podman',
   skopeo: 'skopeo',
   umoci: 'umoci',

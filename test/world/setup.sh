@@ -22,8 +22,9 @@ fail() {
 }
 
 PACKAGES=(
-  apache2-utils binutils buildah busybox-static ca-certificates cpio crun docker-registry git kmod linux-kbuild-6.1
-  mmdebstrap openssl ovmf podman qemu-system-x86 shellcheck skopeo umoci uidmap xz-utils zstd
+  apache2-utils binutils buildah busybox-static ca-certificates chromium cpio crun docker-registry fonts-dejavu-core git
+  kmod linux-kbuild-6.1 mmdebstrap openssl ovmf podman poppler-utils qemu-system-x86 shellcheck skopeo umoci uidmap
+  xz-utils zstd
 )
 
 install_packages() {

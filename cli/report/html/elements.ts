@@ -64,13 +64,13 @@ export function scrollable(label: Part, content: Part): Html {
   return markup`<div class="scroll" role="group" tabindex="0" aria-label="${label}, can be scrolled">${content}</div>`;
 }
 
-/** Part of a page with a heading that names it. */
+/** Part of a page below a heading. Only those of level 2 are landmarks: names of others come again and again. */
 export function section(
   heading: { readonly level: 2 | 3; readonly id: string; readonly text: Part },
   content: Part,
 ): Html {
   const { level, id, text } = heading;
-  return markup`<section class="level-${level}" aria-labelledby="${id}">
+  return markup`<section class="level-${level}"${level === 2 ? markup` aria-labelledby="${id}"` : undefined}>
     <h${level} id="${id}">${text}</h${level}>
     ${content}</section>
   `;

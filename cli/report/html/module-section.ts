@@ -15,7 +15,7 @@ const ORDER: readonly Check['status'][] = ['fail', 'warn', 'skip', 'pass'];
 export function moduleSection(module: ModuleReport, id: string, limits: Limits): Html {
   const { name, path } = module;
   return markup`<article class="module" aria-labelledby="${id}">
-    <h4 id="${id}">${code(name)} ${moduleMark(module)}</h4>
+    <h4 id="${id}">${name} ${moduleMark(module)}</h4>
     <p class="path">${path}</p>
     ${openChecks(module, limits)}${passedChecks(module, limits)}${symbolTables(module, limits)}</article>
   `;

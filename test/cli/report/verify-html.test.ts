@@ -227,7 +227,7 @@ describe('verifyHtml() of a lot', () => {
     });
 
     for (let index = 99; index < 4000; index += 100)
-      expect(one).toContain(`<code>m${index}</code> <span class="mark fail">`);
+      expect(one).toContain(`m${index} <span class="mark fail">`);
     expect(many).toContain('4.18.399 x86_64');
     expect(Math.max(one.length, many.length)).toBeLessThan(10_000_000);
   });
