@@ -18,7 +18,7 @@ import { toYaml } from './manifests/yaml.ts';
 import type { Digest } from './oci/digest.ts';
 import { appendLayer } from './oci/image.ts';
 import { openImage, type OpenedImage } from './oci/open-image.ts';
-import { pinned, type Reference } from './oci/reference.ts';
+import { formatReference, pinned, type Reference } from './oci/reference.ts';
 import { type Tag, tagFrom } from './oci/tag.ts';
 import { inputHashOf } from './plan/input-hash.ts';
 import type { ImageUnit } from './plan/plan.ts';
@@ -28,7 +28,9 @@ import type { OpenedSigner } from './sign/open-signer.ts';
 import { signModule } from './sign/sign.ts';
 import { objectNameFrom } from './spec/object-name.ts';
 import { type Driver, type DriverSet, pathFrom, referenceFrom } from './spec/spec.ts';
-import { checkModule } from './verify/check-module.ts';
+import type { TargetReport } from './verify/report.ts';
+import { requireBuiltFor, requireLoadable } from './verify/require-loadable.ts';
+import { verifyLayer } from './verify/verify-layer.ts';
 
 export interface BuildImageRequest {
   readonly set: DriverSet;
@@ -52,6 +54,8 @@ export interface BuiltImage {
     readonly files: readonly { readonly path: string; readonly sizeBytes: number }[];
   };
   readonly provenance: Provenance;
+  /** Why its modules should load: what was checked of each, and against what. */
+  readonly proof: TargetReport;
   readonly copiedBytes: number;
   /** True when this very image was there already. */
   readonly wasThere: boolean;
@@ -60,9 +64,9 @@ export interface BuiltImage {
 }
 
 /**
- * Makes one layered image: sign, check, layer, push, manifests.
+ * Makes one layered image: sign, layer, verify, push, manifests.
  *
- * @throws {KmodError} of the stage that failed; nothing is pushed unless every module was accepted.
+ * @throws {KmodError} of the stage that failed; nothing is pushed unless every module passes every static check.
  */
 export async function buildImage(request: BuildImageRequest, io: Io): Promise<BuiltImage> {
   const { set, unit } = request;
@@ -85,6 +89,21 @@ export async function buildImage(request: BuildImageRequest, io: Io): Promise<Bu
       io,
     ),
   );
+  const proof = await stage('verify', () =>
+    verifyLayer(
+      {
+        subject: formatReference(target.osImage.reference),
+        image: base,
+        kernel: { release: kernel, arch: target.arch },
+        release: target.release.version,
+        drivers: signed.map(({ placed }) => placed),
+        tree: made.tree,
+        certificate: request.signer?.signer.certificate,
+      },
+      io,
+    ),
+  );
+  requireLoadable(proof);
   const image = appendLayer({
     base,
     layer: made,
@@ -118,6 +137,7 @@ export async function buildImage(request: BuildImageRequest, io: Io): Promise<Bu
       files: made.files.map(({ path, bytes }) => ({ path, sizeBytes: bytes.length })),
     },
     provenance,
+    proof,
     copiedBytes: pushed.copiedBytes,
     wasThere: pushed.wasThere,
     manifests: manifestsOf(set, reference),
@@ -148,7 +168,7 @@ async function signAll(
         const plain = await decompressModule(found.bytes);
         const fileName = found.fileName.replace(/\.(?:gz|xz|zst)$/, '');
         const module = readModule(plain);
-        checkModule({ fileName, module, arch: unit.target.arch, kernel: unit.target.osImage.kernel });
+        requireBuiltFor({ fileName, module, arch: unit.target.arch, kernel: unit.target.osImage.kernel });
         const bytes =
           signer === undefined ? plain : await signModule(plain, signer.signer, { hash: signer.hash });
         modules.set(modulePath(driver.name, fileName), module);
@@ -236,7 +256,7 @@ function manifestsOf(set: DriverSet, image: Reference): BuiltImage['manifests'] 
 
 /** Says when a stage begins and ends. */
 function stages(target: string, io: Io) {
-  return async <T>(stage: 'sign' | 'layer' | 'push', work: () => Promise<T>): Promise<T> => {
+  return async <T>(stage: 'sign' | 'layer' | 'verify' | 'push', work: () => Promise<T>): Promise<T> => {
     io.signal.throwIfAborted();
     const started = io.now().getTime();
     io.report({ type: 'stage-started', target, stage });

@@ -143,6 +143,7 @@ export class ModuleError extends KmodError<
   | 'DUPLICATE_EXPORT'
   | 'DEPENDENCY_CYCLE'
   | 'OVERRIDE_UNDECLARED'
+  | 'WOULD_NOT_LOAD'
   | 'LIMIT_EXCEEDED'
 > {}
 

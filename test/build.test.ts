@@ -9,6 +9,7 @@ import { parseReference, unpinned } from '../src/oci/reference.ts';
 import { describeSignature } from '../src/sign/describe-signature.ts';
 import { parseOpenShiftVersion } from '../src/spec/openshift-version.ts';
 import { type DriverSet, parseSpec } from '../src/spec/spec.ts';
+import { STATIC_PASS } from '../src/verify/report.ts';
 import { makeTestIo, type TestIo, withTemporaryDirectory } from './support/io.ts';
 
 const QUICKSTART = resolve('fixtures/quickstart');
@@ -170,6 +171,49 @@ describe('build()', () => {
         code: 'KERNEL_MISMATCH',
         message:
           'Cannot use kl_base.ko: it was built for kernel 6.1.0-55-amd64, the image has 6.1.0-56-amd64',
+      });
+      await expect(io.files.list(join(directory, 'out'))).rejects.toMatchObject({ code: 'ENOENT' });
+    });
+  });
+
+  it('proves each module before it pushes, and tells how', async () => {
+    await withTemporaryDirectory(async (directory) => {
+      const { images } = await build(makeSet(directory), OPTIONS, makeTestIo());
+
+      const proof = images[0]?.proof;
+      expect(proof).toMatchObject({
+        verdict: 'passes',
+        statement: STATIC_PASS,
+        kernel: KERNEL,
+        release: '4.18.4',
+      });
+      expect(proof?.evidence.map(({ name }) => name)).toEqual(
+        expect.arrayContaining(['symvers.gz', 'config', 'modules.dep']),
+      );
+      const hello = proof?.modules.find(({ name }) => name === 'kl_hello');
+      expect(hello?.checks.filter(({ status }) => status !== 'pass')).toEqual([]);
+      expect(hello?.dependencies).toEqual(['extra/hello/kl_base.ko']);
+    });
+  });
+
+  it('pushes nothing when a symbol has another CRC than the kernel', async () => {
+    await withTemporaryDirectory(async (directory) => {
+      const io = makeTestIo();
+      const bytes = await readFile(`${QUICKSTART}/modules/kl_base.ko`);
+      const at = bytes.indexOf('module_layout\0');
+      bytes.writeUInt32LE(0x1234, at - 8);
+      const files = {
+        ...io.files,
+        read: (path: string) => (path.endsWith('kl_base.ko') ? Promise.resolve(bytes) : io.files.read(path)),
+      };
+
+      const result = build(makeSet(directory), OPTIONS, { ...io, files });
+
+      await expect(result).rejects.toMatchObject({
+        code: 'WOULD_NOT_LOAD',
+        message: expect.stringMatching(
+          /extra\/hello\/kl_base\.ko fails module-layout: .*wanted 0x9060323f, found 0x00001234, provided by vmlinux/,
+        ) as string,
       });
       await expect(io.files.list(join(directory, 'out'))).rejects.toMatchObject({ code: 'ENOENT' });
     });

@@ -3,13 +3,14 @@ import type { Failure } from '../../src/build.ts';
 import { KmodError } from '../../src/errors.ts';
 import { formatReference } from '../../src/oci/reference.ts';
 import { targetId, type Plan } from '../../src/plan/plan.ts';
+import type { Check, TargetReport } from '../../src/verify/report.ts';
 import { formatSize } from './sizes.ts';
 import { formatFields, formatTable } from './table.ts';
 import { targetData } from './target-text.ts';
 
 /** A layered image as programs see it. */
 export function builtImageData(built: BuiltImage): Readonly<Record<string, unknown>> {
-  const { target, image, digest, tag, layer, provenance, copiedBytes, wasThere, manifests } = built;
+  const { target, image, digest, tag, layer, provenance, proof, copiedBytes, wasThere, manifests } = built;
   return {
     id: targetId(target),
     target: targetData(target),
@@ -22,13 +23,14 @@ export function builtImageData(built: BuiltImage): Readonly<Record<string, unkno
     drivers: provenance.drivers,
     signer: provenance.signer ?? null,
     inputHash: provenance.inputHash,
+    proof,
     manifests,
   };
 }
 
 /** A layered image as people see it. */
 export function builtImageText(built: BuiltImage): string {
-  const { target, image, tag, layer, provenance, wasThere, manifests } = built;
+  const { target, image, tag, layer, provenance, proof, wasThere, manifests } = built;
   const { signer } = provenance;
   const modules = provenance.drivers.map((driver) => {
     const names = driver.modules.map(({ name }) => name).join(', ');
@@ -45,11 +47,24 @@ export function builtImageText(built: BuiltImage): string {
         'layer',
         `${layer.files.length} files, ${formatSize(layer.sizeBytes)}, ${layer.indexes.length} indexes of the kernel`,
       ],
+      ['proof', proofLine(proof)],
       ...layer.overridden.map(({ winner, loser }) => ['replaces', `${loser} (by ${winner})`] as const),
       ...manifests.map(({ fileName }) => ['manifest', fileName] as const),
     ],
     '  ',
   )}`;
+}
+
+/** One line: what the proof says, and how much of it is not a plain pass. */
+function proofLine({ modules, statement }: TargetReport): string {
+  const checks = modules.flatMap((module) => module.checks);
+  const count = (status: Check['status'], noun: string): string[] => {
+    const found = checks.filter((check) => check.status === status).length;
+    return found === 0 ? [] : [`${found} ${noun}${found === 1 ? '' : 's'}`];
+  };
+  const remarks = [...count('warn', 'warning'), ...count('skip', 'check').map((text) => `${text} not made`)];
+  const what = modules.length === 1 ? '1 module' : `each of ${modules.length} modules`;
+  return `${what} ${statement}${remarks.length === 0 ? '' : ` (${remarks.join(', ')})`}`;
 }
 
 /** A plan as programs see it. */

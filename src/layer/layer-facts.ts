@@ -4,10 +4,11 @@ import type { Descriptor } from '../oci/descriptor.ts';
 import { hexOf } from '../oci/digest.ts';
 import { readLayerFiles, unpackLimit } from '../oci/layer-files.ts';
 import type { Repository } from '../registry/repository.ts';
+import { packFiles, unpackFiles } from './packed-files.ts';
 
 /** What one layer of a base says about modules: the small files that layering needs, and what it hides below it. */
 export interface LayerFacts {
-  /** Index files of every kernel and configuration of depmod, by path. */
+  /** Index files of every kernel, what its build says of it, and configuration of depmod, by path. */
   readonly files: ReadonlyMap<string, Uint8Array>;
   /** Paths of modules in this layer. */
   readonly modules: readonly string[];
@@ -17,7 +18,7 @@ export interface LayerFacts {
 }
 
 const WANTED =
-  /^(?:usr\/lib\/modules\/[^/]+\/modules\.[a-z.]+|(?:usr\/lib|etc|usr\/local\/lib)\/depmod\.d\/[^/]+\.conf)$/;
+  /^(?:usr\/lib\/modules\/[^/]+\/(?:modules\.[a-z.]+|symvers(?:\.gz|\.xz)?|config)|(?:usr\/lib|etc|usr\/local\/lib)\/depmod\.d\/[^/]+\.conf)$/;
 
 const MODULE = /^usr\/lib\/modules\/.*\.ko(?:\.(?:gz|xz|zst))?$/;
 
@@ -73,7 +74,8 @@ export async function readLayerFacts(
     whiteouts: [...whiteouts.filter((path) => isAboveModules(path)), ...replaced],
     opaque: opaque.filter((path) => isAboveModules(path)),
   };
-  await cache.put(keyOf(layer), packFacts(facts));
+  const { files: found, ...head } = facts;
+  await cache.put(keyOf(layer), packFiles(found, head));
   return facts;
 }
 
@@ -92,7 +94,7 @@ export function hides({ whiteouts, opaque }: LayerFacts, path: string): boolean 
 }
 
 function keyOf(layer: Descriptor): string {
-  return `layer-facts-v2-${hexOf(layer.digest)}`;
+  return `layer-facts-v3-${hexOf(layer.digest)}`;
 }
 
 /** Says whether hiding a path can hide what we look for. */
@@ -103,31 +105,13 @@ function isAboveModules(path: string): boolean {
   );
 }
 
-/** One line of JSON that says what follows, then the files one after another. */
-function packFacts({ files, ...rest }: LayerFacts): Buffer {
-  const sizes = [...files].map(([path, bytes]) => [path, bytes.length]);
-  return Buffer.concat([Buffer.from(`${JSON.stringify({ sizes, ...rest })}\n`), ...files.values()]);
-}
-
 /** Undefined for an entry that was damaged: it is then learnt anew. */
 function unpackFacts(packed: Uint8Array): LayerFacts | undefined {
-  const bytes = Buffer.from(packed.buffer, packed.byteOffset, packed.byteLength);
-  const end = bytes.indexOf('\n');
-  try {
-    const head = JSON.parse(bytes.toString('utf8', 0, Math.max(end, 0))) as Record<string, unknown>;
-    const { sizes, modules, whiteouts, opaque } = head;
-    if (!Array.isArray(sizes) || !isTexts(modules) || !isTexts(whiteouts) || !isTexts(opaque))
-      return undefined;
-    const files = new Map<string, Uint8Array>();
-    let at = end + 1;
-    for (const [path, size] of sizes as [string, number][]) {
-      files.set(path, bytes.subarray(at, at + size));
-      at += size;
-    }
-    return at === bytes.length ? { files, modules, whiteouts, opaque } : undefined;
-  } catch {
-    return undefined;
-  }
+  const unpacked = unpackFiles(packed);
+  if (unpacked === undefined) return undefined;
+  const { modules, whiteouts, opaque } = unpacked.head;
+  if (!isTexts(modules) || !isTexts(whiteouts) || !isTexts(opaque)) return undefined;
+  return { files: unpacked.files, modules, whiteouts, opaque };
 }
 
 function isTexts(value: unknown): value is string[] {

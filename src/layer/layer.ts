@@ -1,14 +1,18 @@
 import { ModuleError } from '../errors.ts';
 import type { Io } from '../io.ts';
+import { decompressModule } from '../kmod/compression.ts';
+import type { DepmodConfig } from '../kmod/depmod/config.ts';
 import { readIndex } from '../kmod/depmod/index-reader.ts';
 import type { KernelModule } from '../kmod/module.ts';
+import { type KernelSymbol, parseSymvers } from '../kmod/symvers.ts';
 import type { NewLayer } from '../oci/image.ts';
 import type { OpenedImage } from '../oci/open-image.ts';
 import type { KernelRelease } from '../spec/kernel-release.ts';
 import { moduleNameOfPath } from '../spec/module-name.ts';
-import { readBase } from './base.ts';
+import { type Base, readBase } from './base.ts';
+import { type KernelFiles, readKernelFiles } from './kernel-files.ts';
 import { makeLayer } from './make-layer.ts';
-import { mergeWithBase } from './merge-base.ts';
+import { depmodConfig, mergeWithBase } from './merge-base.ts';
 import { modulePath, type PlacedDriver, placeDriver } from './place.ts';
 import type { LayerFile } from './tar.ts';
 
@@ -29,11 +33,25 @@ export interface Layer extends NewLayer {
   readonly overridden: readonly { readonly name: string; readonly winner: string; readonly loser: string }[];
   /** Index files that were replaced, by name. */
   readonly indexes: readonly string[];
+  /** What the base said, and what modprobe will find on a node. */
+  readonly tree: LayeredTree;
+}
+
+/** The module tree that a layer makes of its base's, as far as it was read. */
+export interface LayeredTree {
+  readonly base: Base;
+  /** What the base's kernel asks of modules. */
+  readonly kernelFiles: KernelFiles;
+  /** Symbols that the kernel and its modules export, from `symvers`. */
+  readonly symvers: ReadonlyMap<string, KernelSymbol> | undefined;
+  /** All index files of the merged tree. */
+  readonly indexes: ReadonlyMap<string, Uint8Array>;
+  readonly depmodConfig: DepmodConfig;
 }
 
 /**
  * Lays out the layer of a driver set: modules, their configuration, firmware, and the depmod indexes of the base with
- * the modules merged in. Reads of the base only its indexes.
+ * the modules merged in. Reads of the base only its indexes, and what its kernel exports.
  *
  * @throws {LayerError} `INDEX_NOT_FOUND`, `PATH_CONFLICT`, `PATH_INVALID`; {ModuleError} `OVERRIDE_UNDECLARED` and as
  *   `mergeIndexes` does.
@@ -41,13 +59,15 @@ export interface Layer extends NewLayer {
 export async function layer(request: LayerRequest, io: Pick<Io, 'cache' | 'report'>): Promise<Layer> {
   const { image, kernel, drivers, modules } = request;
   const base = await readBase(image, kernel, io);
+  const kernelFiles = await readKernelFiles(image, kernel, io);
+  const symvers = await readSymvers(kernelFiles, io);
   const added = [...modules].map(([path, module]) => ({ path, module }));
   requireDeclared(drivers, base.indexes);
   const placed = drivers.flatMap((driver) => placeDriver(driver, kernel));
   const ownConfig = new Map(
     placed.filter(({ path }) => path.includes('/depmod.d/')).map(({ path, bytes }) => [path, bytes]),
   );
-  const merged = await mergeWithBase({ image, base, kernel, added, ownConfig }, io);
+  const merged = await mergeWithBase({ image, base, kernel, added, ownConfig, symvers }, io);
   const files = [
     ...placed,
     ...[...merged.files].map(([name, bytes]) => ({ path: `usr/lib/modules/${kernel}/${name}`, bytes })),
@@ -58,7 +78,33 @@ export async function layer(request: LayerRequest, io: Pick<Io, 'cache' | 'repor
     files,
     overridden: merged.overridden,
     indexes: [...merged.files.keys()].sort(),
+    tree: {
+      base,
+      kernelFiles,
+      symvers,
+      indexes: new Map([...base.indexes, ...merged.files]),
+      depmodConfig: depmodConfig({ base, ownConfig }),
+    },
   };
+}
+
+/** Largest `symvers`, unpacked: 32 MiB; that of a kernel has 2 MB. */
+const MAX_SYMVERS_BYTES = 32 * 1024 ** 2;
+
+async function readSymvers(
+  { symvers }: KernelFiles,
+  io: Pick<Io, 'report'>,
+): Promise<ReadonlyMap<string, KernelSymbol> | undefined> {
+  if (symvers !== undefined) {
+    const text = await decompressModule(symvers.bytes, { maxBytes: MAX_SYMVERS_BYTES });
+    return parseSymvers(text.toString('latin1'));
+  }
+  io.report({
+    type: 'warning',
+    message: 'the base has no symvers: whether the kernel exports what the modules need cannot be checked',
+    hint: 'Images of RHEL have symvers.gz or symvers.xz beside the kernel.',
+  });
+  return undefined;
 }
 
 /** Taking the place of a module of the base must be said in the spec: it changes what runs on the node. */

@@ -3,6 +3,7 @@ import type { Io } from '../io.ts';
 import { decompressModule } from '../kmod/compression.ts';
 import { type DepmodConfig, parseDepmodConfig } from '../kmod/depmod/config.ts';
 import { mergeIndexes, type MergeResult } from '../kmod/depmod/merge.ts';
+import type { Symvers } from '../kmod/depmod/merge-exports.ts';
 import type { AddedModule } from '../kmod/depmod/select-modules.ts';
 import type { KernelModule } from '../kmod/module.ts';
 import { readModule } from '../kmod/read-module.ts';
@@ -10,6 +11,7 @@ import { digestOf, hexOf } from '../oci/digest.ts';
 import type { OpenedImage } from '../oci/open-image.ts';
 import type { KernelRelease } from '../spec/kernel-release.ts';
 import { type Base, readBaseModules } from './base.ts';
+import { finalLayer } from './layer-order.ts';
 
 export interface MergeBaseRequest {
   readonly image: OpenedImage;
@@ -18,6 +20,8 @@ export interface MergeBaseRequest {
   readonly added: readonly AddedModule[];
   /** depmod.d files of our own layer, by path. */
   readonly ownConfig: ReadonlyMap<string, Uint8Array>;
+  /** What the base's kernel exports, where it is known: then exports that clash are found before depmod. */
+  readonly symvers?: Symvers | undefined;
 }
 
 /** What RHEL ships as its `dist.conf`. */
@@ -49,6 +53,9 @@ export async function mergeWithBase(
       config: depmodConfig(request),
       kernelRelease: kernel,
       baseModules,
+      ...(request.symvers === undefined ? {} : { symvers: request.symvers }),
+      // A commit is composed of packages that see to it that each module finds what it needs.
+      isBaseClosed: finalLayer(request.image) >= 0,
       isBaseChecked,
     });
     if (result.kind === 'merged') {
@@ -70,10 +77,13 @@ export async function mergeWithBase(
 }
 
 /**
- * The base's configuration as far as it was seen, and ours. What RHEL ships is taken for a base whose layer with
+ * Configuration of depmod in the merged tree: the base's as far as it was seen, and ours. What RHEL ships is taken for a base whose layer with
  * depmod.d was not read: a replacement wins by our own `override` line under any search order.
  */
-function depmodConfig({ base, ownConfig }: MergeBaseRequest): DepmodConfig {
+export function depmodConfig({
+  base,
+  ownConfig,
+}: Pick<MergeBaseRequest, 'base' | 'ownConfig'>): DepmodConfig {
   const files = [...(base.depmodConfig.size > 0 ? base.depmodConfig : RHEL_DEPMOD_FILES), ...ownConfig];
   return parseDepmodConfig(
     files.map(([path, bytes]) => {

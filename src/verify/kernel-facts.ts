@@ -35,8 +35,8 @@ export interface KernelFacts {
 export interface KernelFiles {
   readonly release: KernelRelease;
   readonly arch: Arch;
-  /** `Module.symvers`, `symvers.gz` or `symvers.xz`. */
-  readonly symvers?: Uint8Array | undefined;
+  /** `Module.symvers`, `symvers.gz` or `symvers.xz`; or what `parseSymvers` read of it. */
+  readonly symvers?: Uint8Array | ReadonlyMap<string, KernelSymbol> | undefined;
   /** Modules that the kernel was built with: one is enough to know what it asks, without signatures cut off. */
   readonly modules?: readonly Uint8Array[] | undefined;
   /** `modules.builtin` or `modules.builtin.bin`. */
@@ -58,7 +58,7 @@ export async function readKernelFacts(files: KernelFiles): Promise<KernelFacts> 
     decompressModule(bytes, { maxBytes: MAX_FILE_BYTES });
   return makeKernelFacts({
     ...files,
-    symvers: files.symvers === undefined ? undefined : await unpack(files.symvers),
+    symvers: files.symvers instanceof Uint8Array ? await unpack(files.symvers) : files.symvers,
     modules: await Promise.all((files.modules ?? []).map(unpack)),
   });
 }
@@ -79,7 +79,7 @@ export function makeKernelFacts(files: KernelFiles): KernelFacts {
     vermagic,
     thisModuleSizeBytes: first?.module.thisModuleSizeBytes,
     hasModversions: vermagic?.split(' ').includes('modversions'),
-    exports: files.symvers === undefined ? undefined : parseSymvers(textOf(files.symvers)),
+    exports: files.symvers instanceof Uint8Array ? parseSymvers(textOf(files.symvers)) : files.symvers,
     importedCrcs: collectCrcs(modules.map(({ module }) => module)),
     signers: first === undefined ? undefined : modules.flatMap(({ bytes }) => listSigners(bytes)),
     builtins: files.builtins === undefined ? new Set() : readBuiltins(files.builtins),

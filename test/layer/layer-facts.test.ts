@@ -59,7 +59,7 @@ describe('readLayerFacts()', () => {
   it('learns anew what was kept badly', async () => {
     const { read, layersRead, cache, layer } = await open(asFiles({ [`${MODULES}/modules.dep`]: 'dep' }));
     const good = plain(await read());
-    const key = `layer-facts-v2-${layer.digest.slice('sha256:'.length)}`;
+    const key = `layer-facts-v3-${layer.digest.slice('sha256:'.length)}`;
     const kept = Buffer.from((await cache.get(key)) ?? []);
     const damaged = [
       Buffer.alloc(0),
@@ -92,7 +92,7 @@ describe('readLayerFacts()', () => {
         ),
         async (bytes) => {
           await cache.put(
-            `layer-facts-v2-${layer.digest.slice('sha256:'.length)}`,
+            `layer-facts-v3-${layer.digest.slice('sha256:'.length)}`,
             Buffer.concat([bytes, Buffer.from('\n')]),
           );
 

@@ -2,7 +2,7 @@ import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { makeKernelFacts, readKernelFacts } from '../../src/verify/kernel-facts.ts';
 import { readModuleFixture } from '../kmod/fixtures.ts';
-import { kernelFacts, kernelFiles, RELEASE } from './kernel.ts';
+import { kernelFacts, kernelFiles, readKernelFixture, RELEASE } from './kernel.ts';
 
 describe('makeKernelFacts()', () => {
   it('learns from one module and small files what a kernel asks', () => {
@@ -60,7 +60,7 @@ describe('readKernelFacts()', () => {
 
     const facts = await readKernelFacts({
       ...plain,
-      symvers: gzipSync(plain.symvers ?? ''),
+      symvers: gzipSync(readKernelFixture('symvers')),
       modules: [readModuleFixture('kl_provider.ko.xz')],
     });
 
