@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { KmodError } from '../src/errors.ts';
-import type { OutputFormat } from './report/output.ts';
+import type { OutputFormat, ReportFormat } from './report/output.ts';
 import type { ReportFlags } from './report/event-text.ts';
 
 /** Flags of commands that open images. */
@@ -17,6 +17,12 @@ export interface ImageFlags extends ReportFlags {
 
 export interface OutputFlags {
   readonly output: OutputFormat;
+}
+
+/** Flags of verbs whose result others keep: reports. */
+export interface ReportOutputFlags {
+  readonly output: ReportFormat;
+  readonly outputFile?: string;
 }
 
 /** `--quiet` and `--verbose`: every command that takes time has them. */
@@ -56,12 +62,20 @@ export function addImageFlags(command: Command): Command {
   return addReportFlags(command);
 }
 
+const FORMATS: readonly OutputFormat[] = ['table', 'json', 'yaml'];
+
 /** `-o`, with `table` for people as default. */
-export function addOutputFlag(command: Command): Command {
+export function addOutputFlag(command: Command, formats: readonly ReportFormat[] = FORMATS): Command {
   return command.addOption(
-    new Option('-o, --output <format>', 'how to print the result')
-      .choices(['table', 'json', 'yaml'])
-      .default('table'),
+    new Option('-o, --output <format>', 'how to print the result').choices(formats).default('table'),
+  );
+}
+
+/** `-o` with the forms that reports have beside those of `addOutputFlag`, and `--output-file`. */
+export function addReportOutputFlags(command: Command, formats: readonly ('sarif' | 'html')[]): Command {
+  return addOutputFlag(command, [...FORMATS, ...formats]).option(
+    '--output-file <file>',
+    'write the result to this file instead of stdout',
   );
 }
 

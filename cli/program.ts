@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { completionCommand } from './commands/completion.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { inspectCommand } from './commands/inspect.ts';
+import { lintCommand } from './commands/lint.ts';
 import { machineConfigCommand } from './commands/machine-config.ts';
 import { resolveCommand } from './commands/resolve.ts';
 import { buildCommand } from './commands/build.ts';
@@ -17,6 +18,7 @@ const VERBS = [
   signCommand,
   inspectCommand,
   depmodCommand,
+  lintCommand,
   machineConfigCommand,
   doctorCommand,
   completionCommand,

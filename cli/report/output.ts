@@ -1,7 +1,11 @@
+import { resolve } from 'node:path';
 import type { CliContext } from '../context.ts';
 
 /** How a result is written. */
 export type OutputFormat = 'table' | 'json' | 'yaml';
+
+/** Forms that only some verbs have. */
+export type ReportFormat = OutputFormat | 'sarif' | 'html';
 
 /** A result, for people and for programs. */
 export interface Result {
@@ -11,27 +15,48 @@ export interface Result {
   readonly data: Readonly<Record<string, unknown>>;
   /** What people see. */
   readonly text: () => string;
+  /** What code scanning takes: a log of SARIF. */
+  readonly sarif?: () => Promise<object>;
+  /** A page that stands alone. */
+  readonly html?: () => Promise<string>;
 }
 
-/** Writes the result of a command to stdout. */
+/** Writes the result of a command to stdout, or to a file that the user named. */
 export async function printResult(
   context: CliContext,
-  format: OutputFormat,
-  { verb, data, text }: Result,
+  format: ReportFormat,
+  result: Result,
+  outputFile?: string,
 ): Promise<void> {
+  const text = await formatResult(format, result);
+  if (outputFile === undefined) {
+    context.stdout.write(text);
+    return;
+  }
+  const { writeOutput } = await import('../io/write-output.ts');
+  await writeOutput(resolve(context.cwd, outputFile), Buffer.from(text));
+}
+
+async function formatResult(
+  format: ReportFormat,
+  { verb, data, text, sarif, html }: Result,
+): Promise<string> {
   const document = { schema: `kmodlayer/${verb}/v1`, ...data };
   switch (format) {
     case 'json':
-      context.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
-      return;
+      return `${JSON.stringify(document, null, 2)}\n`;
     case 'yaml': {
       const { stringify } = await import('yaml');
       // The same values as in JSON: without what is undefined.
-      context.stdout.write(stringify(JSON.parse(JSON.stringify(document)), { lineWidth: 0 }));
-      return;
+      return stringify(JSON.parse(JSON.stringify(document)), { lineWidth: 0 });
     }
     case 'table':
-      context.stdout.write(text());
-      return;
+      return text();
+    case 'sarif':
+      if (sarif === undefined) throw new TypeError(`${verb} has no SARIF`);
+      return `${JSON.stringify(await sarif(), null, 2)}\n`;
+    case 'html':
+      if (html === undefined) throw new TypeError(`${verb} has no HTML`);
+      return html();
   }
 }

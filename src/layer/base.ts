@@ -123,8 +123,10 @@ function layersAt(
   });
 }
 
+/** By the layers and not by the image: a base that is looked at below what was added to it is not that image. */
 function keyOfModule({ manifest }: OpenedImage, path: string): string {
-  return `base-module-v1-${hexOf(digestOf(Buffer.from(`${manifest.digest} ${path}`)))}`;
+  const layers = manifest.layers.map(({ digest }) => digest).join(' ');
+  return `base-module-v2-${hexOf(digestOf(Buffer.from(`${layers} ${path}`)))}`;
 }
 
 function sort(
@@ -134,7 +136,7 @@ function sort(
   const indexes = new Map<string, Uint8Array>();
   const depmodConfig = new Map<string, Uint8Array>();
   for (const [path, bytes] of found) {
-    if (path.startsWith(directory)) indexes.set(path.slice(directory.length), bytes);
+    if (path.startsWith(`${directory}modules.`)) indexes.set(path.slice(directory.length), bytes);
     else if (path.endsWith('.conf')) depmodConfig.set(path, bytes);
   }
   if (!indexes.has('modules.order')) indexes.set('modules.order', orderFrom(indexes.get('modules.dep')));

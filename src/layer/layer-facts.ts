@@ -4,6 +4,7 @@ import type { Descriptor } from '../oci/descriptor.ts';
 import { hexOf } from '../oci/digest.ts';
 import { readLayerFiles, unpackLimit } from '../oci/layer-files.ts';
 import type { Repository } from '../registry/repository.ts';
+import { keepLayerPaths, PathCollector } from './layer-paths.ts';
 import { packFiles, unpackFiles } from './packed-files.ts';
 
 /** What one layer of a base says about modules: the small files that layering needs, and what it hides below it. */
@@ -33,7 +34,7 @@ const MAX_NAMES_LENGTH = 16 * 1024 ** 2;
 
 /**
  * The facts of a layer: from the cache, or by streaming the layer once. Layers never change, so what was learnt of one
- * holds for good.
+ * holds for good. Its paths are kept on the way, for those who ask what an image replaces.
  *
  * @throws {OciError} `LAYER_INVALID`, `LIMIT_EXCEEDED`; {RegistryError} when the layer cannot be read.
  */
@@ -47,15 +48,18 @@ export async function readLayerFacts(
 
   const modules = new Set<string>();
   const replaced: string[] = [];
+  const collector = new PathCollector();
   let namesLength = 0;
   const { files, whiteouts, opaque } = await readLayerFiles(() => repository.readBlob(layer), {
     maxBytes: unpackLimit(layer.sizeBytes),
     maxFilesBytes: MAX_FACTS_BYTES,
     wants: (path) => WANTED.test(path),
-    onEntry: ({ path, type }) => {
+    onEntry: (entry) => {
+      const { path, type } = entry;
+      collector.add(entry);
       const isModule = MODULE.test(path);
       // What is neither a file nor a directory hides what older layers have there, too.
-      const isReplaced = (type === 'symlink' || type === 'other') && isAboveModules(path);
+      const isReplaced = !['file', 'hardlink', 'directory'].includes(type) && isAboveModules(path);
       if (!isModule && !isReplaced) return;
       namesLength += path.length;
       if (namesLength > MAX_NAMES_LENGTH) {
@@ -76,6 +80,7 @@ export async function readLayerFacts(
   };
   const { files: found, ...head } = facts;
   await cache.put(keyOf(layer), packFiles(found, head));
+  await keepLayerPaths(layer, collector.toPaths(), cache);
   return facts;
 }
 
@@ -86,7 +91,10 @@ export async function findLayerFacts(layer: Descriptor, cache: Cache): Promise<L
 }
 
 /** Says whether a layer takes a path of the layers below it away. */
-export function hides({ whiteouts, opaque }: LayerFacts, path: string): boolean {
+export function hides(
+  { whiteouts, opaque }: Pick<LayerFacts, 'whiteouts' | 'opaque'>,
+  path: string,
+): boolean {
   return (
     whiteouts.some((hidden) => path === hidden || path.startsWith(`${hidden}/`)) ||
     opaque.some((directory) => directory === '' || path.startsWith(`${directory}/`))

@@ -11,6 +11,10 @@ export interface ReadFilesOptions {
   /** Asked after each file that was found: true ends the walk. */
   readonly isDone?: (found: ReadonlyMap<string, Buffer>) => boolean;
   readonly onEntry?: (entry: LayerEntry) => void;
+  readonly onBadName?: (name: string, why: string) => void;
+  readonly onTarBytes?: (bytes: Buffer) => void;
+  /** Gets wanted files that link to what their layer does not have; without it they are an error. */
+  readonly onDeadLink?: (path: string, target: string) => void;
 }
 
 export interface LayerFiles {
@@ -83,22 +87,24 @@ export async function readLayerFiles(
   for (let pass = 1; pending.size > 0 && pass < MAX_PASSES; pass++) {
     await followLinks(open, options, { pending, found });
   }
-  for (const [path, target] of pending) throw deadLink(path, target);
+  for (const [path, target] of pending) deadLink(path, target, options);
   return { files: found.files, whiteouts: whiteouts.removed, opaque: whiteouts.opaque };
 }
 
 /** Reads the layer again for what pending links link to. A link to a link is left pending, one step further on. */
 async function followLinks(
   open: () => AsyncIterable<Uint8Array>,
-  { maxBytes, isPrefix = false }: ReadFilesOptions,
+  options: ReadFilesOptions,
   { pending, found }: { readonly pending: Map<string, string>; readonly found: FoundFiles },
 ): Promise<void> {
+  const { maxBytes, isPrefix = false } = options;
   const pathsOf = new Map<string, string[]>();
   for (const [path, target] of pending) pathsOf.set(target, [...(pathsOf.get(target) ?? []), path]);
   const seen = new Set<string>();
   await walkLayer(open(), {
     maxBytes,
     isPrefix,
+    ...(options.onBadName === undefined ? {} : { onBadName: () => undefined }),
     wants: ({ path }) => pathsOf.has(path),
     onEntry: (entry) => {
       const paths = pathsOf.get(entry.path) ?? [];
@@ -118,7 +124,7 @@ async function followLinks(
     if (seen.has(target)) continue;
     for (const path of paths) {
       // Of a layer that was not read whole, the target may stand in the rest.
-      if (!isPrefix) throw deadLink(path, target);
+      if (!isPrefix) deadLink(path, target, options);
       pending.delete(path);
     }
   }
@@ -128,8 +134,12 @@ function isMask({ type, linkPath }: LayerEntry): boolean {
   return type === 'symlink' && linkPath === '/dev/null';
 }
 
-function deadLink(path: string, target: string): OciError {
-  return new OciError(
+function deadLink(path: string, target: string, { onDeadLink }: ReadFilesOptions): void {
+  if (onDeadLink !== undefined) {
+    onDeadLink(path, target);
+    return;
+  }
+  throw new OciError(
     'LAYER_INVALID',
     `Cannot read ${JSON.stringify(path)}: it links to ${JSON.stringify(target)}, which is not a file of its layer`,
   );

@@ -5,12 +5,21 @@ import { decompressLayer } from './decompress.ts';
 /** One entry of a layer's tar, with its names made plain: no leading `./` or `/`, no trailing `/`. */
 export interface LayerEntry {
   readonly path: string;
-  readonly type: 'file' | 'directory' | 'symlink' | 'hardlink' | 'other';
+  readonly type: EntryType;
   readonly sizeBytes: number;
+  /** Permission bits, and those above them: set-user-id, set-group-id, sticky. */
   readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly mtimeSeconds: number;
+  /** Names of extended attributes, for instance `security.capability`. */
+  readonly xattrs: readonly string[];
   /** Where a link points: as it stands for a symlink, made plain for a hard link. */
   readonly linkPath: string | undefined;
 }
+
+export type EntryType =
+  'file' | 'directory' | 'symlink' | 'hardlink' | 'character-device' | 'block-device' | 'fifo' | 'other';
 
 export interface WalkOptions {
   /** Most bytes that the layer may unpack to. */
@@ -24,6 +33,10 @@ export interface WalkOptions {
   readonly onContent: (entry: LayerEntry, bytes: Buffer) => void;
   /** Asked after each entry: true ends the walk without reading the rest, whose digest then stays unchecked. */
   readonly isDone?: () => boolean;
+  /** Gets names that no node could create, and what is wrong with each; without it they end the walk. */
+  readonly onBadName?: (name: string, why: string) => void;
+  /** Gets the unpacked tar, piece by piece. */
+  readonly onTarBytes?: (bytes: Buffer) => void;
 }
 
 /** Largest file whose content is held in memory: 64 MiB. */
@@ -43,6 +56,7 @@ export async function walkLayer(chunks: AsyncIterable<Uint8Array>, options: Walk
   const parser = openParser(options);
   try {
     for await (const chunk of decompressLayer(chunks, options)) {
+      options.onTarBytes?.(chunk);
       if (chunk.length > 0) await parser.write(chunk);
       if (parser.isDone()) return;
     }
@@ -112,26 +126,26 @@ function openParser(options: WalkOptions): Parser {
       });
     };
     guarded(() => {
-      const entry = toEntry(header);
-      options.onEntry?.(entry);
-      const isWanted = entry.type === 'file' && options.wants(entry);
-      if (isWanted && entry.sizeBytes > MAX_FILE_BYTES) {
-        throw invalid(`${quoted(entry.path)} has ${entry.sizeBytes} bytes`);
+      const entry = readEntry(header, options.onBadName);
+      if (entry !== undefined) options.onEntry?.(entry);
+      const wanted = entry?.type === 'file' && options.wants(entry) ? entry : undefined;
+      if (wanted !== undefined && wanted.sizeBytes > MAX_FILE_BYTES) {
+        throw invalid(`${quoted(wanted.path)} has ${wanted.sizeBytes} bytes`);
       }
       if (header.size === 0 || header.type === 'directory') {
         // No bytes follow. Not asking the stream of content for them is what makes layers of many links fast.
-        if (isWanted) options.onContent(entry, Buffer.alloc(0));
+        if (wanted !== undefined) options.onContent(wanted, Buffer.alloc(0));
         queueMicrotask(finish);
         return;
       }
       const parts: Buffer[] = [];
-      if (isWanted) content.on('data', (part) => parts.push(part as Buffer));
-      else content.resume();
+      if (wanted === undefined) content.resume();
+      else content.on('data', (part) => parts.push(part as Buffer));
       content.on('end', () => {
         guarded(() => {
           const [only] = parts;
-          if (isWanted)
-            options.onContent(entry, only !== undefined && parts.length === 1 ? only : Buffer.concat(parts));
+          if (wanted !== undefined)
+            options.onContent(wanted, only !== undefined && parts.length === 1 ? only : Buffer.concat(parts));
           finish();
         });
       });
@@ -151,23 +165,50 @@ function openParser(options: WalkOptions): Parser {
   };
 }
 
-const TYPES: Readonly<Record<string, LayerEntry['type']>> = {
+const TYPES: Readonly<Record<string, EntryType>> = {
   file: 'file',
   'contiguous-file': 'file',
   directory: 'directory',
   symlink: 'symlink',
   link: 'hardlink',
+  'character-device': 'character-device',
+  'block-device': 'block-device',
+  fifo: 'fifo',
 };
+
+const XATTR = 'SCHILY.xattr.';
+const NO_XATTRS: readonly string[] = [];
+
+function readEntry(header: Header, onBadName: WalkOptions['onBadName']): LayerEntry | undefined {
+  if (onBadName === undefined) return toEntry(header);
+  try {
+    return toEntry(header);
+  } catch (error) {
+    if (!(error instanceof OciError)) throw error;
+    onBadName(header.name.slice(0, MAX_PATH_LENGTH), error.message.replace(/^Cannot read a layer: /, ''));
+    return undefined;
+  }
+}
 
 function toEntry(header: Header): LayerEntry {
   const type = TYPES[header.type] ?? 'other';
   // tar-stream's types do not say that this is null where there is no link.
   const linkName = (header.linkname as string | null) ?? '';
+  const { pax, mtime } = header as Partial<Header> & { pax?: Readonly<Record<string, string>> | null };
   return {
     path: plainPath(header.name),
     type,
     sizeBytes: header.size,
-    mode: header.mode,
+    mode: header.mode & 0o7777,
+    uid: header.uid,
+    gid: header.gid,
+    mtimeSeconds: Math.floor((mtime?.getTime() ?? 0) / 1000),
+    xattrs:
+      pax == null
+        ? NO_XATTRS
+        : Object.keys(pax)
+            .filter((key) => key.startsWith(XATTR))
+            .map((key) => key.slice(XATTR.length)),
     linkPath: type === 'hardlink' ? plainPath(linkName) : type === 'symlink' ? linkName : undefined,
   };
 }

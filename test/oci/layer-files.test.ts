@@ -42,6 +42,22 @@ async function readTar(tar: Buffer, options: Partial<ReadFilesOptions>): Promise
 }
 
 describe('readLayerFiles()', () => {
+  it('hands out links to what the layer does not have, each once, when it is asked to', async () => {
+    const dead: [string, string][] = [];
+
+    const { files } = await read(
+      [
+        { path: 'usr/a', hardlink: 'usr/nowhere' },
+        { path: 'usr/c', hardlink: 'usr/d' },
+        { path: 'usr/d', content: 'd' },
+      ],
+      { onDeadLink: (path, target) => dead.push([path, target]) },
+    );
+
+    expect(files).toEqual({ 'usr/c': 'd', 'usr/d': 'd' });
+    expect(dead).toEqual([['usr/a', 'usr/nowhere']]);
+  });
+
   it('reads wanted files', async () => {
     const { files, passes } = await read(
       [

@@ -52,7 +52,7 @@ describe('walkLayer()', () => {
       ['usr/a', 'file', undefined],
       ['usr/b', 'hardlink', 'usr/a'],
       ['usr/c', 'symlink', '../a'],
-      ['usr/d', 'other', undefined],
+      ['usr/d', 'fifo', undefined],
       ['usr/e', 'file', undefined],
       ['usr/f', 'symlink', ''],
     ]);
