@@ -39,6 +39,7 @@ export async function makeIo(
   const mirrors = await loadMirrors({ files: mirrorSets, registriesConf, env });
   const authFile = flags.authfile === undefined ? undefined : inCwd(flags.authfile);
   const { makeSources } = await import('../src/engine/make-sources.ts');
+  const withTemporaryDirectory = makeTemporary(context);
   let engine: Promise<Engine> | undefined;
   return {
     images: makeImages({
@@ -64,8 +65,12 @@ export async function makeIo(
             ? {}
             : { registriesFile: registriesConf }),
       }))),
+    emulator: async (arch) => {
+      const { findQemu } = await import('../src/engine/qemu.ts');
+      return findQemu(arch, { env, withTemporaryDirectory, report, signal });
+    },
     sources: makeSources(),
-    withTemporaryDirectory: makeTemporary(context),
+    withTemporaryDirectory,
     keepLog: makeKeepLog({ env, now }),
     env,
     now,

@@ -171,7 +171,9 @@ export class BootError extends KmodError<
   | 'FIRMWARE_MISSING'
   | 'FIRMWARE_INVALID'
   | 'ARCH_UNSUPPORTED'
+  | 'KERNEL_MISSING'
   | 'USERLAND_MISSING'
+  | 'USERLAND_INVALID'
   | 'MODULE_MISSING'
 > {}
 

@@ -1,6 +1,8 @@
+import type { Emulator } from './engine/emulator.ts';
 import type { Engine } from './engine/engine.ts';
 import type { Sources } from './engine/sources.ts';
 import type { Report } from './events.ts';
+import type { Arch } from './oci/arch.ts';
 import type { Images } from './registry/repository.ts';
 
 /** What was learnt from immutable bytes, kept by a key made of their digest. */
@@ -17,6 +19,8 @@ export interface Files {
   read(path: string): Promise<Uint8Array>;
   /** Regular files below a directory: relative paths with `/`, sorted; links are followed only inside the directory. */
   list(directory: string): Promise<readonly string[]>;
+  /** Where a symlink points, as it stands; undefined for what is none, or is not there. */
+  readLink(path: string): Promise<string | undefined>;
 }
 
 /** The outside world, as one argument. Everything that is not pure is reached through it. */
@@ -26,6 +30,8 @@ export interface Io {
   readonly files: Files;
   /** The container engine that compiles; found or chosen on first use. */
   readonly engine: () => Promise<Engine>;
+  /** The emulator of machines of an architecture, that boots kernels; found on first use. */
+  readonly emulator: (arch: Arch) => Promise<Emulator>;
   /** Git repositories and directories that hold the sources of drivers. */
   readonly sources: Sources;
   /** An empty directory that is removed when `use` settles, also after an error or an interrupt. */

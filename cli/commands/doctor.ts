@@ -5,7 +5,7 @@ import { addImageFlags, addOutputFlag, type ImageFlags, type OutputFlags } from 
 /** `kmodlayer doctor`: looks at everything around kmodlayer that may keep it from working; reaches no network. */
 export function doctorCommand(context: CliContext): Command {
   const command = new Command('doctor')
-    .description('look for credentials, proxy, CAs, container engine, disk space and KVM; reaches no network')
+    .description('look for credentials, proxy, CAs, engine, emulator, disk space and KVM; reaches no network')
     .argument('[registry...]', 'registries or repositories that you use, for instance quay.example.com/acme');
   return addImageFlags(addOutputFlag(command))
     .addHelpText(

@@ -2,7 +2,9 @@ import { constants } from 'node:fs';
 import { access, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { findEngine, readEngineOptions } from '../../src/engine/find-engine.ts';
+import { findFirmware } from '../../src/engine/firmware.ts';
 import { runProcess } from '../../src/engine/process.ts';
+import { findQemuProgram } from '../../src/engine/qemu.ts';
 import { cacheDirectory, temporaryRoot } from '../io/directories.ts';
 import { reasonOf } from '../io/read-input.ts';
 import { formatSize } from '../report/sizes.ts';
@@ -20,6 +22,8 @@ export async function checkMachine({ context }: CheckOptions): Promise<readonly 
     await checkProgram('git', 'Only drivers with a git source need it.', signal),
     await checkSpace('cache', cacheDirectory(env)),
     await checkSpace('temporary files', temporaryRoot(env)),
+    await checkEmulator(context),
+    await checkFirmware(env),
     await checkKvm(),
   ];
 }
@@ -58,17 +62,36 @@ async function checkSpace(what: string, directory: string): Promise<CheckResult>
   }
 }
 
+async function checkEmulator({ env, signal }: CheckOptions['context']): Promise<CheckResult> {
+  const name = 'emulator';
+  try {
+    const { version } = await findQemuProgram('x86_64', { env, signal });
+    return { name, status: 'ok', detail: version };
+  } catch (error) {
+    return { ...failed(name, error), status: 'warning' };
+  }
+}
+
+async function checkFirmware(env: CheckOptions['context']['env']): Promise<CheckResult> {
+  const name = 'firmware';
+  try {
+    return { name, status: 'ok', detail: (await findFirmware(env)).code };
+  } catch (error) {
+    return { ...failed(name, error), status: 'warning' };
+  }
+}
+
 async function checkKvm(): Promise<CheckResult> {
   const name = 'KVM';
   try {
     await access('/dev/kvm', constants.R_OK | constants.W_OK);
-    return { name, status: 'ok', detail: '/dev/kvm can be used' };
+    return { name, status: 'ok', detail: '/dev/kvm can be opened' };
   } catch (error) {
     return {
       name,
       status: 'warning',
-      detail: `/dev/kvm cannot be used: ${reasonOf(error)}`,
-      hint: 'Only booting an image needs it; without it that is slow.',
+      detail: `/dev/kvm cannot be opened: ${reasonOf(error)}`,
+      hint: 'Only "verify --boot" uses it; without it a boot takes several seconds longer.',
     };
   }
 }

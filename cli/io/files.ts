@@ -1,4 +1,4 @@
-import { readdir, readFile, realpath, stat } from 'node:fs/promises';
+import { readdir, readFile, readlink, realpath, stat } from 'node:fs/promises';
 import { join, resolve, sep } from 'node:path';
 import type { Files } from '../../src/io.ts';
 
@@ -12,6 +12,7 @@ export function makeFiles(cwd: string): Files {
       await collect({ root, real: root, below: '', trail: [root] }, found);
       return found.sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
     },
+    readLink: (path) => readlink(resolve(cwd, path)).catch(() => undefined),
   };
 }
 

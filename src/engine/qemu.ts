@@ -9,7 +9,7 @@ import { type Firmware, findFirmware, readEmptyStore } from './firmware.ts';
 import { FILES, firmwareArguments, MACHINES } from './machines.ts';
 import { runProcess } from './process.ts';
 
-type QemuIo = Pick<Io, 'env' | 'withTemporaryDirectory' | 'report' | 'now'>;
+type QemuIo = Pick<Io, 'env' | 'withTemporaryDirectory' | 'report'>;
 
 /** Time budgets when nobody says otherwise, in milliseconds. */
 const TIMEOUTS: Readonly<Record<Accelerator, number>> = { kvm: 60_000, tcg: 300_000 };
@@ -23,17 +23,30 @@ const TAIL_BYTES = 4096;
 const MAX_CONSOLE_BYTES = 16 * 1024 ** 2;
 
 /**
- * QEMU for an architecture: `KMODLAYER_QEMU`, or the program that distributions call by the architecture.
+ * QEMU for an architecture.
  *
  * @throws {BootError} `EMULATOR_MISSING` when there is none.
  */
 export async function findQemu(arch: Arch, io: QemuIo & Pick<Io, 'signal'>): Promise<Emulator> {
-  const named = io.env['KMODLAYER_QEMU'] ?? MACHINES[arch].program;
+  const { program, version } = await findQemuProgram(arch, io);
+  return { version, boot: (guest) => boot(program, guest, io) };
+}
+
+/**
+ * The program that is QEMU for an architecture: `KMODLAYER_QEMU`, or what distributions call it.
+ *
+ * @throws {BootError} `EMULATOR_MISSING` when there is none.
+ */
+export async function findQemuProgram(
+  arch: Arch,
+  { env, signal }: Pick<Io, 'env' | 'signal'>,
+): Promise<{ readonly program: string; readonly version: string }> {
+  const named = env['KMODLAYER_QEMU'] ?? MACHINES[arch].program;
   // It runs in a directory of its own, where a relative path leads elsewhere.
   const program = named.includes('/') ? resolve(named) : named;
-  const { exitCode, output } = await runProcess({ program, args: ['--version'], signal: io.signal });
+  const { exitCode, output } = await runProcess({ program, args: ['--version'], signal });
   const [version] = /^QEMU emulator version [\w.-]+/.exec(output) ?? [];
-  if (exitCode === 0 && version !== undefined) return { version, boot: (guest) => boot(program, guest, io) };
+  if (exitCode === 0 && version !== undefined) return { program, version };
   throw new BootError(
     'EMULATOR_MISSING',
     `Cannot boot a kernel for ${arch}: ${program} ${exitCode === 127 ? 'is not there' : 'is no QEMU'}`,

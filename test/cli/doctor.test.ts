@@ -8,13 +8,21 @@ interface Report {
 describe('kmodlayer doctor', () => {
   it('says what it found, and what to do about what it did not find', async () => {
     const { exitCode, stdout } = await runCli(['doctor'], {
-      env: { KMODLAYER_ENGINE: 'podman-that-is-not-there', HTTPS_PROXY: 'http://me:hunter2@proxy:3128' },
+      env: {
+        KMODLAYER_ENGINE: 'podman-that-is-not-there',
+        KMODLAYER_QEMU: 'qemu-that-is-not-there',
+        KMODLAYER_OVMF_CODE: '/nowhere/code',
+        HTTPS_PROXY: 'http://me:hunter2@proxy:3128',
+      },
     });
 
     expect(exitCode).toBe(0);
     expect(stdout).toMatch(/^warning +credentials for quay\.io\/.* +none found$/m);
     expect(stdout).toMatch(/^ok +proxy for quay\.io +http:\/\/proxy:3128\/$/m);
     expect(stdout).toMatch(/^warning +container engine +/m);
+    expect(stdout).toMatch(/^warning +emulator +.*qemu-that-is-not-there is not there$/m);
+    expect(stdout).toMatch(/^warning +firmware +/m);
+    expect(stdout).toMatch(/^(?:ok|warning) +KVM +\/dev\/kvm can/m);
     expect(stdout).toContain('Get a pull secret from https://console.redhat.com/');
     expect(stdout).not.toContain('hunter2');
   });

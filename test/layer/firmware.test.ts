@@ -5,6 +5,7 @@ import { readFirmware } from '../../src/layer/firmware.ts';
 function filesOf(contents: Readonly<Record<string, Uint8Array | Error>>): Files {
   return {
     list: () => Promise.resolve(Object.keys(contents)),
+    readLink: () => Promise.resolve(undefined),
     read: (path) => {
       const bytes = contents[path.slice('fw/'.length)];
       return bytes instanceof Uint8Array

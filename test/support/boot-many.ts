@@ -62,7 +62,6 @@ export async function bootMany(options: BootManyOptions): Promise<BootManyResult
     env: process.env,
     withTemporaryDirectory,
     report: () => undefined,
-    now: () => new Date(),
     signal,
   };
   const { certificate: owner } = await makeThrowAwayKey('Owner of a test machine', new Date());

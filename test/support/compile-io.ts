@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, readlink, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import type { CompileIo } from '../../src/compile/compile.ts';
@@ -30,6 +30,7 @@ export function makeCompileIo(
     sources: makeSources(),
     files: {
       read: (path) => readFile(path),
+      readLink: (path) => readlink(path).catch(() => undefined),
       list: async (directory) => {
         const entries = await readdir(directory, { recursive: true, withFileTypes: true });
         return entries

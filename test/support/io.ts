@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, readlink, rm } from 'node:fs/promises';
 import { readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,6 +24,7 @@ export function makeTestIo(overrides: Partial<Io> = {}): TestIo {
     },
     files: {
       read: (path) => readFile(path),
+      readLink: (path) => readlink(path).catch(() => undefined),
       list: async (directory) =>
         readdirSync(directory, { recursive: true, withFileTypes: true })
           .filter((entry) => entry.isFile())
@@ -31,6 +32,7 @@ export function makeTestIo(overrides: Partial<Io> = {}): TestIo {
           .sort(),
     },
     engine: () => Promise.reject(new Error('This test has no engine')),
+    emulator: () => Promise.reject(new Error('This test boots nothing')),
     sources: {
       resolveGit: () => Promise.reject(new Error('This test has no git')),
       checkOutGit: () => Promise.reject(new Error('This test has no git')),
