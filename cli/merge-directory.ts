@@ -1,18 +1,11 @@
-import { readdir, readFile } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
 import { ModuleError, SpecError } from '../src/errors.ts';
 import { decompressModule } from '../src/kmod/compression.ts';
-import {
-  parseDepmodConfig,
-  RHEL_DEPMOD_CONFIG,
-  type DepmodConfig,
-  type DepmodFile,
-} from '../src/kmod/depmod/config.ts';
-import { mergeIndexes, type MergeResult } from '../src/kmod/depmod/merge.ts';
 import type { AddedModule } from '../src/kmod/depmod/select-modules.ts';
-import { findModinfo, type KernelModule } from '../src/kmod/module.ts';
+import { findModinfo } from '../src/kmod/module.ts';
 import { readModule } from '../src/kmod/read-module.ts';
 import type { KernelRelease } from '../src/spec/kernel-release.ts';
+import { mergeIntoDirectory, openBaseDirectory } from './base-directory.ts';
 import type { DepmodFlags } from './commands/depmod.ts';
 import type { CliContext } from './context.ts';
 import { makeFiles } from './io/files.ts';
@@ -22,14 +15,6 @@ import { printResult } from './report/output.ts';
 import { formatSize } from './report/sizes.ts';
 import { formatTable } from './report/table.ts';
 
-const CONFIG_DIRECTORIES = [
-  'etc/depmod.d',
-  'run/depmod.d',
-  'usr/local/lib/depmod.d',
-  'usr/lib/depmod.d',
-  'lib/depmod.d',
-];
-
 /**
  * Merges modules into the indexes of a directory and writes those that change.
  *
@@ -37,10 +22,10 @@ const CONFIG_DIRECTORIES = [
  */
 export async function mergeDirectory(flags: DepmodFlags, context: CliContext): Promise<void> {
   const { kernel } = flags;
-  const base = await openBase(resolve(context.cwd, flags.base), kernel);
+  const base = await openBaseDirectory(resolve(context.cwd, flags.base), kernel);
   const added = await Promise.all(flags.add.map((text) => readAdded(text, kernel, context)));
 
-  const { files, overridden, shadowed, excluded } = await merge(base, added, kernel);
+  const { files, overridden, shadowed, excluded } = await mergeIntoDirectory(base, added, kernel);
 
   const written = [...files].map(([name, bytes]) => ({
     name,
@@ -68,48 +53,6 @@ export async function mergeDirectory(flags: DepmodFlags, context: CliContext): P
   });
 }
 
-interface BaseDirectory {
-  /** Directory with the `modules.*` files. */
-  readonly directory: string;
-  readonly indexes: ReadonlyMap<string, Uint8Array>;
-  readonly config: DepmodConfig;
-}
-
-async function openBase(base: string, kernel: KernelRelease): Promise<BaseDirectory> {
-  for (const below of ['usr/lib/modules', 'lib/modules']) {
-    const directory = join(base, below, kernel);
-    const indexes = await readIndexes(directory);
-    if (indexes !== undefined) return { directory, indexes, config: await readConfig(base) };
-  }
-  const indexes = await readIndexes(base);
-  // A directory of modules alone does not say in which order depmod searches: that of RHEL is taken.
-  if (indexes !== undefined) return { directory: base, indexes, config: RHEL_DEPMOD_CONFIG };
-  throw new SpecError('USAGE', `Cannot merge into ${base}: it has no modules.dep for kernel ${kernel}`, {
-    hint: `Give a root directory with lib/modules/${kernel}, or that directory itself.`,
-  });
-}
-
-/** The `modules.*` files of a directory, or undefined when it has no `modules.dep`. */
-async function readIndexes(directory: string): Promise<ReadonlyMap<string, Uint8Array> | undefined> {
-  const entries = await readdir(directory, { withFileTypes: true }).catch(() => []);
-  const names = entries.filter((entry) => entry.isFile() && entry.name.startsWith('modules.'));
-  if (!names.some(({ name }) => name === 'modules.dep')) return undefined;
-  return new Map(
-    await Promise.all(names.map(async ({ name }) => [name, await readFile(join(directory, name))] as const)),
-  );
-}
-
-async function readConfig(root: string): Promise<DepmodConfig> {
-  const files: DepmodFile[] = [];
-  for (const directory of CONFIG_DIRECTORIES) {
-    const names = await readdir(join(root, directory)).catch(() => []);
-    for (const name of names.filter((found) => found.endsWith('.conf'))) {
-      files.push({ directory, name, text: await readFile(join(root, directory, name), 'utf8') });
-    }
-  }
-  return parseDepmodConfig(files);
-}
-
 async function readAdded(text: string, kernel: KernelRelease, context: CliContext): Promise<AddedModule> {
   const match = /^(?<file>.+?\.ko(?:\.(?:gz|xz|zst))?)(?::(?<path>[^:]+))?$/.exec(text);
   const file = match?.groups?.['file'];
@@ -130,25 +73,4 @@ async function readAdded(text: string, kernel: KernelRelease, context: CliContex
     );
   }
   return { path, module };
-}
-
-/** Modules of the base are read only when the merge cannot do without them. */
-async function merge(
-  { directory, indexes, config }: BaseDirectory,
-  added: readonly AddedModule[],
-  kernelRelease: KernelRelease,
-): Promise<MergeResult & { kind: 'merged' }> {
-  const baseModules = new Map<string, KernelModule>();
-  for (;;) {
-    const result = mergeIndexes({ base: indexes, added, config, kernelRelease, baseModules });
-    if (result.kind === 'merged') return result;
-    const paths = result.paths.filter((path) => !baseModules.has(path));
-    if (paths.length === 0) {
-      throw new ModuleError('INDEX_UNSUPPORTED', `Cannot merge into the indexes of ${directory}`);
-    }
-    for (const path of paths) {
-      const bytes = await readInput(makeFiles(directory), path);
-      baseModules.set(path, readModule(await decompressModule(bytes)));
-    }
-  }
 }
