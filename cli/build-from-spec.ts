@@ -8,6 +8,7 @@ import type { BuildFlags } from './commands/build.ts';
 import type { CliContext } from './context.ts';
 import { readInput } from './io/read-input.ts';
 import { writeOutput } from './io/write-output.ts';
+import { collectProofs } from './build-proofs.ts';
 import { makeIo } from './make-io.ts';
 import { parseOnly } from './only.ts';
 import { builtImageData, builtImageText, failureData, planData, planText } from './report/build-text.ts';
@@ -45,8 +46,14 @@ export async function buildFromSpec(flags: BuildFlags, context: CliContext): Pro
     return;
   }
 
-  const { images, failures } = await build(set, { ...options, jobs: flags.jobs, toolVersion: VERSION }, io);
+  const proofs = collectProofs(flags.report, context, io);
+  const { images, failures } = await build(
+    set,
+    { ...options, jobs: flags.jobs, toolVersion: VERSION, onProof: proofs.add },
+    io,
+  ).catch(proofs.writeAndThrow);
   requireTargets(images.length + failures.length);
+  await proofs.write(failures);
   await writeManifests(images, flags, context);
   await printResult(context, flags.output, {
     verb: 'build',

@@ -79,6 +79,26 @@ export function addReportOutputFlags(command: Command, formats: readonly ('sarif
   );
 }
 
+/** Flags of commands that prove something. */
+export interface ProofFlags {
+  readonly report?: readonly string[];
+}
+
+/** `--report`, for people and programs that get the proof beside the result. */
+export function addProofFlag(command: Command): Command {
+  return command.addOption(
+    new Option(
+      '--report <file>',
+      'also write the proof to this file: .html to look at, .sarif for code scanning, or .json; may be repeated',
+    ).argParser((file: string, before: readonly string[] | undefined) => {
+      if (!/\.(?:html|sarif|json)$/i.test(file)) {
+        throw new InvalidArgumentError('Give a name that ends in .html, .sarif or .json.');
+      }
+      return [...(before ?? []), file];
+    }),
+  );
+}
+
 /**
  * An option that may come again, with a list of texts as its value.
  *

@@ -40,6 +40,8 @@ export interface BuildImageRequest {
   /** Undefined: the modules stay unsigned. */
   readonly signer: OpenedSigner | undefined;
   readonly toolVersion: string;
+  /** Gets the proof of the image, also when nothing is pushed because of it. */
+  readonly onProof?: ((proof: TargetReport, target: string) => void) | undefined;
 }
 
 /** A layered image that was pushed, and what rolls it out. */
@@ -103,6 +105,7 @@ export async function buildImage(request: BuildImageRequest, io: Io): Promise<Bu
       io,
     ),
   );
+  request.onProof?.(proof, unit.id);
   requireLoadable(proof);
   const image = appendLayer({
     base,

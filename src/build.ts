@@ -8,6 +8,7 @@ import type { Target } from './resolve/target.ts';
 import { openSigner } from './sign/open-signer.ts';
 import { type DriverSet, referenceFrom, type ReleaseRequest } from './spec/spec.ts';
 import { formatReference } from './oci/reference.ts';
+import type { TargetReport } from './verify/report.ts';
 
 /** Releases that are resolved at a time. */
 const RELEASES_AT_ONCE = 4;
@@ -21,6 +22,8 @@ export interface BuildOptions {
   readonly only?: (target: Target) => boolean;
   /** Version of kmodlayer, for the provenance. */
   readonly toolVersion: string;
+  /** Gets the proof of each target, by its name in failures; also of those that are not pushed because of it. */
+  readonly onProof?: (proof: TargetReport, target: string) => void;
 }
 
 /** What a build would do: the releases of the set, resolved, and what each needs. Changes nothing. */
@@ -63,7 +66,12 @@ export async function build(set: DriverSet, options: BuildOptions, io: Io): Prom
   for (const unit of planned.plan.images) {
     try {
       const drivers = await compileAll(unit, compileOnce);
-      images.push(await buildImage({ set, unit, drivers, signer, toolVersion: options.toolVersion }, io));
+      images.push(
+        await buildImage(
+          { set, unit, drivers, signer, toolVersion: options.toolVersion, onProof: options.onProof },
+          io,
+        ),
+      );
     } catch (error) {
       if (options.keepGoing !== true || io.signal.aborted) throw error;
       failures.push({ what: unit.id, error });

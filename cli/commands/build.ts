@@ -1,10 +1,17 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { CliContext } from '../context.ts';
-import { addImageFlags, addOutputFlag, repeatable, type OutputFlags } from '../flags.ts';
+import {
+  addImageFlags,
+  addOutputFlag,
+  addProofFlag,
+  repeatable,
+  type OutputFlags,
+  type ProofFlags,
+} from '../flags.ts';
 import type { IoFlags } from '../make-io.ts';
 
 /** Flags of `kmodlayer build`. */
-export interface BuildFlags extends IoFlags, OutputFlags {
+export interface BuildFlags extends IoFlags, OutputFlags, ProofFlags {
   readonly file: string;
   readonly only?: readonly string[];
   readonly jobs: number;
@@ -30,7 +37,7 @@ export function buildCommand(context: CliContext): Command {
     .option('--force', 'build also what was built before; this version always does')
     .option('--keep-going', 'go on with the other targets when one fails')
     .option('--manifests <dir>', 'write the MachineConfigs to this directory');
-  return addImageFlags(addOutputFlag(command))
+  return addImageFlags(addOutputFlag(addProofFlag(command)))
     .addHelpText(
       'after',
       `
@@ -42,7 +49,7 @@ Environment:
 
 Examples:
   kmodlayer build -f kmodlayer.yaml --dry-run
-  kmodlayer build --only release=4.18.4 --manifests manifests -o json`,
+  kmodlayer build --only release=4.18.4 --manifests manifests --report proof.html -o json`,
     )
     .action(async (flags: BuildFlags) => {
       const { buildFromSpec } = await import('../build-from-spec.ts');

@@ -1,4 +1,5 @@
 import type { CheckId } from '../../src/verify/report.ts';
+import { LAYER_RULE_TEXTS } from './layer-rule-texts.ts';
 
 /** What a check or a rule is about, for people who meet it in a report. */
 export interface RuleText {
@@ -146,12 +147,12 @@ export const BOOT_TEXTS = {
   },
 } as const satisfies Readonly<Record<string, RuleText>>;
 
-/** Texts of a rule that says no more of itself than its name, for instance `dropped-path`. */
-export function ruleTextOf(rule: string): RuleText {
+/** Texts of a rule of images and layers; what it does not know says no more of itself than its name. */
+export function layerRuleText(rule: string): RuleText {
   const words = rule.replaceAll('-', ' ');
-  return {
-    title: words.charAt(0).toUpperCase() + words.slice(1),
-    holds: `The rule ${rule} holds.`,
-    help: 'See the message of the finding.',
-  };
+  const [title, holds] = LAYER_RULE_TEXTS.get(rule) ?? [
+    words.charAt(0).toUpperCase() + words.slice(1),
+    `The rule ${rule} holds.`,
+  ];
+  return { title, holds, help: 'What to do depends on what was found, and is said with each finding.' };
 }

@@ -144,6 +144,9 @@ export interface TargetReport {
 
 /** What `verify` reports: one entry for each base. */
 export interface VerifyReport {
+  /** `fails`, too, when there is no proof of a target that was asked for. */
   readonly verdict: Verdict;
   readonly targets: readonly TargetReport[];
+  /** Targets that something kept from being proven, in words; none when absent. */
+  readonly unproven?: readonly { readonly subject: string; readonly message: string }[] | undefined;
 }

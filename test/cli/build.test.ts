@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -93,6 +93,54 @@ describe('kmodlayer build', () => {
     expect(stderr).toContain('error: Cannot finish 1 of 2 targets');
   });
 
+  it('writes the proof to look at, for code scanning and for programs', async () => {
+    const reports = ['proof.html', 'out/proof.sarif', 'proof.json'];
+    const { exitCode } = await build(reports.flatMap((file) => ['--report', file]));
+    const [html, sarif, json] = await Promise.all(
+      reports.map((file) => readFile(join(directory, file), 'utf8')),
+    );
+
+    expect(exitCode).toBe(0);
+    expect(html).toContain('<title>4.18.4 x86_64 passes – kmodlayer build</title>');
+    expect(JSON.parse(sarif!)).toMatchObject({
+      version: '2.1.0',
+      runs: [{ automationDetails: { id: 'kmodlayer/build/' }, properties: { verdict: 'passes' } }],
+    });
+    expect(JSON.parse(json!)).toMatchObject({
+      schema: 'kmodlayer/verify/v1',
+      verdict: 'passes',
+      targets: [{ release: '4.18.4', modules: [{ name: 'kl_base' }, { name: 'kl_hello' }] }],
+    });
+  });
+
+  it('writes the proof of what it does not push', async () => {
+    const { exitCode, stdout } = await build(['--report', 'proof.html', '--report', 'proof.sarif'], (text) =>
+      text.replace(`"${QUICKSTART}/modules/kl_base.ko", `, '').replace('{ name: kl_base }, ', ''),
+    );
+    const sarif = await readFile(join(directory, 'proof.sarif'), 'utf8');
+
+    expect(exitCode).toBe(6);
+    expect(stdout).toBe('');
+    expect((await readdir(directory)).sort()).toEqual(['kmodlayer.yaml', 'proof.html', 'proof.sarif']);
+    expect(await readFile(join(directory, 'proof.html'), 'utf8')).toContain(
+      '<title>4.18.4 x86_64 fails – kmodlayer build</title>',
+    );
+    const { runs } = JSON.parse(sarif) as { runs: { results: { ruleId: string; level: string }[] }[] };
+    expect(runs[0]!.results.filter(({ level }) => level === 'error').map(({ ruleId }) => ruleId)).toEqual([
+      'symbols',
+    ]);
+  });
+
+  it('names targets that it could not come to prove', async () => {
+    await build(['--keep-going', '--report', 'proof.html'], (text) =>
+      text.replace('releases: [', `releases: ["oci:${directory}/nowhere:1", `),
+    );
+
+    expect(await readFile(join(directory, 'proof.html'), 'utf8')).toContain(
+      '<title>1 of 2 targets without a proof – kmodlayer build</title>',
+    );
+  });
+
   it('starts relative paths of a spec at its directory', async () => {
     await build([], (text) => text.replace(`oci:${directory}/out`, 'oci:out'));
 
@@ -104,6 +152,7 @@ describe('kmodlayer build', () => {
     [['--only', 'driver=other'], 2, 'Cannot build: --only leaves no target'],
     [['--only', 'colour=red'], 2, 'Write KEY=VALUE with a key of driver, release, arch, stream, kernel.'],
     [['--jobs', '0'], 2, 'Give a number from 1 to 64.'],
+    [['--report', 'proof.pdf'], 2, 'Give a name that ends in .html, .sarif or .json.'],
     [['-f', 'nowhere.yaml'], 2, 'Cannot read nowhere.yaml: there is no such file'],
     [['-f', MISTAKES], 2, `${MISTAKES}:11: drivers[0].moduls: Unknown key "moduls"`],
   ])('ends %j with %i', async (argv, expected, message) => {

@@ -5,28 +5,37 @@ import { counted, firstOf, formatCount } from './limits.ts';
 import { targetName } from './names.ts';
 
 /** The verdict in words, for the title and the first heading. */
-export function headline({ verdict, targets }: VerifyReport): string {
+export function headline({ targets, unproven = [] }: VerifyReport): string {
   const [only] = targets;
-  if (only === undefined) return verdict === 'passes' ? 'Nothing was to be proven' : 'The proof fails';
-  if (targets.length === 1) return `${targetName(only)} ${verdict}`;
-  const count = formatCount(targets.length);
+  const count = targets.length + unproven.length;
   const failing = targets.filter((target) => target.verdict === 'fails').length;
-  if (failing === 0) return `All ${count} targets pass`;
-  if (failing === targets.length) return `All ${count} targets fail`;
-  return `${formatCount(failing)} of ${count} targets ${failing === 1 ? 'fails' : 'fail'}`;
+  if (count === 0) return 'Nothing was to be proven';
+  if (count === 1 && only !== undefined) return `${targetName(only)} ${only.verdict}`;
+  if (failing + unproven.length === 0) return `All ${formatCount(count)} targets pass`;
+  if (failing === count) return `All ${formatCount(count)} targets fail`;
+  const of = (part: number): string => `${formatCount(part)} of ${counted(count, 'target')}`;
+  return [
+    ...(failing === 0 ? [] : [`${of(failing)} ${failing === 1 ? 'fails' : 'fail'}`]),
+    ...(unproven.length === 0 ? [] : [`${of(unproven.length)} without a proof`]),
+  ].join(', ');
 }
 
 /** What the verdict means; target by target where they fail. */
-export function verdictText({ targets }: VerifyReport): Html {
-  const failing = targets
-    .map((target, index) => ({ target, id: `t${index + 1}` }))
-    .filter(({ target }) => target.verdict === 'fails');
-  if (failing.length === 0) return markup`<p class="lead">Each module ${STATIC_PASS}.</p>`;
-  const { shown, more } = firstOf(failing, 8);
+export function verdictText({ targets, unproven = [] }: VerifyReport): Html {
+  const problems = [
+    ...targets.flatMap((target, index) =>
+      target.verdict === 'passes'
+        ? []
+        : [markup`<a href="#t${index + 1}">${targetName(target)}</a>: ${target.statement}`],
+    ),
+    ...unproven.map(({ subject, message }) => markup`${subject}: ${message}`),
+  ];
+  if (problems.length === 0) return markup`<p class="lead">Each module ${STATIC_PASS}.</p>`;
+  const { shown, more } = firstOf(problems, 10);
   return markup`<ul class="lead">
     ${shown.map(
-      ({ target, id }) => markup`<li><a href="#${id}">${targetName(target)}</a>: ${target.statement}</li>
-      `,
+      (problem) => markup`<li>${problem}</li>
+    `,
     )}${more === 0 ? undefined : markup`<li>and ${counted(more, 'other')}</li>`}</ul>`;
 }
 

@@ -6,7 +6,7 @@ import {
   type TargetReport,
   type VerifyReport,
 } from '../../../src/verify/report.ts';
-import { BOOT_TEXTS, CHECK_TEXTS, ruleTextOf, type RuleText } from '../check-texts.ts';
+import { BOOT_TEXTS, CHECK_TEXTS, layerRuleText, type RuleText } from '../check-texts.ts';
 import type { SarifLog } from './sarif-log.ts';
 import { makeSarifLog, type Problem } from './sarif.ts';
 
@@ -22,11 +22,17 @@ const VERDICT_TEXT: RuleText = {
 /** What keeps images and modules from passing, for code scanning; checks that could not be made are notifications. */
 export function verifySarif(
   report: VerifyReport,
-  { toolVersion }: { readonly toolVersion: string },
+  { toolVersion, verb }: { readonly toolVersion: string; readonly verb: string },
 ): SarifLog {
-  return makeSarifLog(report.targets.flatMap(targetProblems), {
+  const unproven = (report.unproven ?? []).map(({ subject, message }) =>
+    problemOf(
+      { rule: 'verdict', level: 'error', message: `${subject}: ${message}` },
+      { subject, within: [resource(subject)], identity: [withoutDigest(subject)] },
+    ),
+  );
+  return makeSarifLog([...report.targets.flatMap(targetProblems), ...unproven], {
     toolVersion,
-    verb: 'verify',
+    verb,
     textOf: textOfRule,
     properties: {
       verdict: report.verdict,
@@ -218,7 +224,7 @@ const TEXTS: ReadonlyMap<string, RuleText> = new Map(
 );
 
 function textOfRule(rule: string): RuleText {
-  return TEXTS.get(rule) ?? ruleTextOf(rule);
+  return TEXTS.get(rule) ?? layerRuleText(rule);
 }
 
 /** Messages are sentences with or without their full stop. */

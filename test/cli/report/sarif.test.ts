@@ -1,8 +1,10 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import { Ajv } from 'ajv';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { LAYER_RULE_TEXTS } from '../../../cli/report/layer-rule-texts.ts';
 import { lintSarif, verifySarif } from '../../../cli/report/sarif/verify-sarif.ts';
 import { CHECK_IDS } from '../../../src/verify/report.ts';
 import {
@@ -15,7 +17,7 @@ import {
   withTexts,
 } from '../../support/verify-reports.ts';
 
-const OPTIONS = { toolVersion: '1.2.3' };
+const OPTIONS = { toolVersion: '1.2.3', verb: 'verify' };
 
 /** The schema that OASIS published, as a package of Microsoft ships it. */
 function schemaCheck(): (log: unknown) => string {
@@ -249,6 +251,42 @@ describe('verifySarif()', () => {
     );
 
     expect(result!.message.text.length).toBeLessThanOrEqual(4004);
+  });
+});
+
+describe('verifySarif() of targets without a proof', () => {
+  it('says why', () => {
+    const log = verifySarif(
+      { verdict: 'fails', targets: [], unproven: [{ subject: '4.18.9', message: 'no such release' }] },
+      { ...OPTIONS, verb: 'build' },
+    );
+
+    expect(problemsOf(log)).toBe('');
+    expect(log.runs[0]!.automationDetails.id).toBe('kmodlayer/build/');
+    expect(resultsOf(log)).toEqual([
+      expect.objectContaining({
+        ruleId: 'verdict',
+        level: 'error',
+        message: { text: '4.18.9: no such release' },
+      }),
+    ]);
+  });
+});
+
+describe('rules of layers', () => {
+  it('have texts, each of those in src/verify and no others', () => {
+    const files = readdirSync('src/verify', { recursive: true, withFileTypes: true }).filter(({ name }) =>
+      name.endsWith('.ts'),
+    );
+    const sources = files.map(({ parentPath, name }) => readFileSync(join(parentPath, name), 'utf8'));
+    const missing = [...LAYER_RULE_TEXTS.keys()].filter(
+      (rule) => !sources.some((source) => source.includes(`'${rule}'`)),
+    );
+    const unknown = sources
+      .flatMap((source) => [...source.matchAll(/rule: '([a-z-]+)'/g)].map((match) => match[1]!))
+      .filter((rule) => !LAYER_RULE_TEXTS.has(rule));
+
+    expect({ missing, unknown }).toEqual({ missing: [], unknown: [] });
   });
 });
 

@@ -64,6 +64,21 @@ describe('verifyHtml()', () => {
     expect(html).toContain(`<title>${headline} – `);
   });
 
+  it('says which targets it has no proof of', () => {
+    const unproven = [{ subject: '4.18.9', message: 'Cannot resolve 4.18.9' }];
+    const titleOf = (targets: VerifyReport['targets']): string =>
+      /<title>(.*) – /.exec(htmlOf({ verdict: 'fails', targets, unproven }))![1]!;
+
+    expect(titleOf([targetOf()])).toBe('1 of 2 targets without a proof');
+    expect(titleOf([targetOf({ verdict: 'fails' }), targetOf()])).toBe(
+      '1 of 3 targets fails, 1 of 3 targets without a proof',
+    );
+    expect(titleOf([])).toBe('1 of 1 target without a proof');
+    expect(htmlOf({ verdict: 'fails', targets: [targetOf()], unproven })).toContain(
+      '<li>4.18.9: Cannot resolve 4.18.9</li>',
+    );
+  });
+
   it('gives headings in order, ids once, and links that lead somewhere', () => {
     const html = htmlOf(verifyReportOf());
     const levels = [...html.matchAll(/<h(\d)/g)].map((match) => Number(match[1]));
