@@ -3,20 +3,17 @@ import { sectionBytes, SHF_ALLOC, type ElfFile, type ElfSection } from './elf.ts
 /** The tables of CRCs of a module, as the kernel's loader reads them: it bears more than depmod does. */
 export interface VersionTables {
   /** `__versions`; undefined when there is no such section in memory. */
-  readonly basic: ReadonlyMap<string, VersionRecord> | undefined;
+  readonly basic: VersionTable | undefined;
   /** `__version_ext_crcs` with `__version_ext_names`, which kernels since 6.14 read instead. */
-  readonly extended: ReadonlyMap<string, VersionRecord> | undefined;
+  readonly extended: VersionTable | undefined;
   /** Why a kernel that reads the extended tables refuses them. */
   readonly extendedProblem: string | undefined;
   /** A record of `__versions` is cut off, which the kernel passes over. */
   readonly hasRest: boolean;
 }
 
-export interface VersionRecord {
-  readonly crc: number;
-  /** The field holds more than a CRC's 32 bits, so that it equals none. */
-  readonly isTooWide: boolean;
-}
+/** CRCs by symbol. The field has 64 bits: a number beyond 32 equals no CRC, as for the kernel. */
+export type VersionTable = ReadonlyMap<string, number>;
 
 /** A record of `__versions`: a CRC as long as a pointer, and the name in what is left. */
 const RECORD_BYTES = 64;
@@ -48,33 +45,30 @@ function findLoaded(elf: ElfFile, name: string): ElfSection | undefined {
   return elf.sections.find((section) => section.name === name && (section.flags & SHF_ALLOC) !== 0);
 }
 
-function readBasic(elf: ElfFile, bytes: Buffer): ReadonlyMap<string, VersionRecord> {
+function readBasic(elf: ElfFile, bytes: Buffer): VersionTable {
   const { isLittleEndian } = elf;
-  const records = new Map<string, VersionRecord>();
+  const records = new Map<string, number>();
   for (let at = 0; at + RECORD_BYTES <= bytes.length; at += RECORD_BYTES) {
-    const nul = bytes.subarray(at + 8, at + RECORD_BYTES).indexOf(0);
-    const name = bytes.toString('latin1', at + 8, nul < 0 ? at + RECORD_BYTES : at + 8 + nul);
+    let end = at + 8;
+    while (end < at + RECORD_BYTES && bytes[end] !== 0) end++;
+    const name = bytes.toString('latin1', at + 8, end);
     const first = isLittleEndian ? bytes.readUInt32LE(at) : bytes.readUInt32BE(at);
     const second = isLittleEndian ? bytes.readUInt32LE(at + 4) : bytes.readUInt32BE(at + 4);
     const [crc, rest] = isLittleEndian ? [first, second] : [second, first];
-    if (!records.has(name)) records.set(name, { crc, isTooWide: rest !== 0 });
+    if (!records.has(name)) records.set(name, rest * 2 ** 32 + crc);
   }
   return records;
 }
 
 /** @returns The records, or what is wrong with the tables. */
-function readExtended(
-  elf: ElfFile,
-  crcs: Buffer,
-  names: Buffer,
-): ReadonlyMap<string, VersionRecord> | string {
+function readExtended(elf: ElfFile, crcs: Buffer, names: Buffer): VersionTable | string {
   const texts = names.toString('latin1').split('\0').slice(0, -1);
   if (texts.length < Math.floor(crcs.length / 4)) return 'its extended versions have more CRCs than names';
-  const records = new Map<string, VersionRecord>();
+  const records = new Map<string, number>();
   for (let at = 0; at + 4 <= crcs.length; at += 4) {
     const name = texts[at / 4] ?? '';
     const crc = elf.isLittleEndian ? crcs.readUInt32LE(at) : crcs.readUInt32BE(at);
-    if (!records.has(name)) records.set(name, { crc, isTooWide: false });
+    if (!records.has(name)) records.set(name, crc);
   }
   return records;
 }

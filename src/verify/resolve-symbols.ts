@@ -1,4 +1,4 @@
-import type { VersionRecord } from '../kmod/version-tables.ts';
+import type { VersionTable } from '../kmod/version-tables.ts';
 import { hexOfCrc } from './checks/check.ts';
 import { isProprietary } from './checks/licence.ts';
 import type { KernelFacts } from './kernel-facts.ts';
@@ -10,12 +10,14 @@ import { allOf, type Subject } from './subject.ts';
 /** Who asks for a symbol where the kernel itself exports it. */
 export const VMLINUX = 'vmlinux';
 
-/** A symbol that a module imports, as the report has it, with what only the checks need. */
-export interface ResolvedSymbol extends SymbolUse {
-  /** Nobody is known to export it, but all that the kernel exports is not known. */
-  readonly isUnknown: boolean;
-  /** Its provider is proprietary, and the module uses symbols for the GPL only. */
-  readonly isTainted: boolean;
+/** How the symbols were resolved that a module imports. */
+export interface ResolvedSymbols {
+  /** In the order of the module's symbol table. */
+  readonly uses: readonly SymbolUse[];
+  /** Those that nobody is known to export, where all that the kernel exports is not known. */
+  readonly unknown: readonly SymbolUse[];
+  /** Those whose provider is proprietary, while the module uses symbols for the GPL only. */
+  readonly tainted: ReadonlySet<SymbolUse>;
 }
 
 /** Symbols that the loader itself looks after, by machine: undefined in modules all the same. */
@@ -33,72 +35,99 @@ export function resolveSymbols(
   subject: Subject,
   kernel: KernelFacts,
   tree: ModuleTree | undefined,
-): readonly ResolvedSymbol[] {
+): ResolvedSymbols {
   const own = OWN_SYMBOLS.get(subject.machine);
-  const providers = new Map<string, SymbolProvider | undefined>();
-  for (const { symbol } of subject.symbols.imports) providers.set(symbol, findProvider(symbol, kernel, tree));
-  const isClosed = isProprietary(subject);
-  const usesGplOnly = [...providers.values()].some((provider) => provider?.isGplOnly === true);
-  const resolved: ResolvedSymbol[] = [];
-  for (const { symbol, isWeak } of subject.symbols.imports) {
-    if (symbol === own) continue;
-    const provider = providers.get(symbol);
-    const crc = crcOf(subject, kernel, symbol);
-    const use: SymbolUse = {
-      symbol,
-      status: 'ok',
-      found: crc === undefined ? undefined : hexOfCrc(crc.crc),
-      wanted: provider?.crc === undefined ? undefined : hexOfCrc(provider.crc),
-      provider: provider?.path,
-      namespace: provider?.namespace === '' ? undefined : provider?.namespace,
-      isGplOnly: provider?.isGplOnly,
-    };
-    const isUnknown = provider === undefined && kernel.exports === undefined;
-    const isTainted = provider?.isProprietary === true && usesGplOnly;
-    const status = isUnknown
-      ? 'ok'
-      : statusOf({ subject, kernel, provider, crc, isClosed, isTainted, isWeak });
-    resolved.push({ ...use, status, isUnknown, isTainted });
+  const imports = subject.symbols.imports.filter(({ symbol }) => symbol !== own);
+  const providers = imports.map(({ symbol }) => findProvider(symbol, kernel, tree));
+  const rules = {
+    kernel,
+    table: kernel.hasModversions === false ? undefined : tableOf(subject, kernel),
+    isClosed: isProprietary(subject),
+    usesGplOnly: providers.some((provider) => provider?.isGplOnly === true),
+    importsNamespace: (namespace: string) => importsNamespace(subject, kernel, namespace),
+  };
+  const uses: SymbolUse[] = [];
+  const unknown: SymbolUse[] = [];
+  const tainted = new Set<SymbolUse>();
+  for (const [at, one] of imports.entries()) {
+    const provider = providers[at];
+    const use = resolve(one, provider, rules);
+    uses.push(use);
+    if (provider === undefined && kernel.exports === undefined) unknown.push(use);
+    if (provider?.isProprietary === true && rules.usesGplOnly) tainted.add(use);
   }
-  return resolved;
+  return { uses, unknown, tainted };
 }
 
-interface Resolving {
-  readonly subject: Subject;
+interface Rules {
   readonly kernel: KernelFacts;
-  readonly provider: SymbolProvider | undefined;
-  readonly crc: VersionRecord | undefined;
+  /** CRCs of the module, where the kernel compares any. */
+  readonly table: VersionTable | undefined;
+  /** The kernel takes the module for proprietary. */
   readonly isClosed: boolean;
-  readonly isTainted: boolean;
-  readonly isWeak: boolean;
+  readonly usesGplOnly: boolean;
+  readonly importsNamespace: (namespace: string) => boolean;
+}
+
+function resolve(
+  { symbol, isWeak }: { readonly symbol: string; readonly isWeak: boolean },
+  provider: SymbolProvider | undefined,
+  rules: Rules,
+): SymbolUse {
+  const crc = rules.table?.get(symbol);
+  const found = crc === undefined ? undefined : hexOfCrc(crc);
+  return {
+    symbol,
+    status: statusOf({ provider, crc, isWeak }, rules),
+    found,
+    wanted: provider?.crc === crc ? found : provider?.crc === undefined ? undefined : hexOfCrc(provider.crc),
+    provider: provider?.path,
+    namespace: provider?.namespace === '' ? undefined : provider?.namespace,
+    isGplOnly: provider?.isGplOnly,
+  };
 }
 
 /** In the order in which the loader asks: what is not found by a weak symbol is no error, all else is. */
-function statusOf(one: Resolving): SymbolUse['status'] {
-  const { subject, kernel, provider, crc, isClosed, isTainted, isWeak } = one;
-  if (provider === undefined) return isWeak ? 'weak' : 'missing';
+function statusOf(
+  {
+    provider,
+    crc,
+    isWeak,
+  }: {
+    readonly provider: SymbolProvider | undefined;
+    readonly crc: number | undefined;
+    readonly isWeak: boolean;
+  },
+  { kernel, table, isClosed, usesGplOnly, importsNamespace: isImported }: Rules,
+): SymbolUse['status'] {
+  if (provider === undefined) return isWeak ? 'weak' : kernel.exports === undefined ? 'ok' : 'missing';
+  const isTainted = provider.isProprietary === true && usesGplOnly;
   if ((isClosed && provider.isGplOnly === true) || isTainted) return isWeak ? 'weak' : 'licence';
-  if (provider.crc !== undefined && comparesCrcs(subject, kernel)) {
+  if (provider.crc !== undefined && table !== undefined) {
     if (crc === undefined) return 'no-crc';
-    if (crc.isTooWide || crc.crc !== provider.crc) return 'crc-changed';
+    if (crc !== provider.crc) return 'crc-changed';
   }
-  return importsNamespace(subject, kernel, provider.namespace) ? 'ok' : 'namespace';
+  return provider.namespace === undefined || provider.namespace === '' || isImported(provider.namespace)
+    ? 'ok'
+    : 'namespace';
 }
 
 /** Says whether there are CRCs on both sides. */
-export function comparesCrcs({ versions }: Subject, kernel: KernelFacts): boolean {
-  const tables = readsExtended(kernel) ? (versions.extended ?? versions.basic) : versions.basic;
-  return tables !== undefined && kernel.hasModversions !== false;
+export function comparesCrcs(subject: Subject, kernel: KernelFacts): boolean {
+  return kernel.hasModversions !== false && tableOf(subject, kernel) !== undefined;
 }
 
 /** The CRC that a kernel compares: of the extended tables alone, where it reads them and there are any. */
 export function crcOf(
-  { versions }: Pick<Subject, 'versions'>,
+  subject: Pick<Subject, 'versions'>,
   kernel: KernelFacts,
   symbol: string,
-): VersionRecord | undefined {
-  const tables = readsExtended(kernel) ? (versions.extended ?? versions.basic) : versions.basic;
-  return tables?.get(symbol);
+): number | undefined {
+  return tableOf(subject, kernel)?.get(symbol);
+}
+
+function tableOf({ versions }: Pick<Subject, 'versions'>, kernel: KernelFacts): VersionTable | undefined {
+  return readsExtended(kernel) ? (versions.extended ?? versions.basic) : versions.basic;
 }
 
 /** Kernels of RHEL say in their configuration whether they have taken the change over. */
@@ -135,8 +164,7 @@ const MODULE_NAMESPACE = 'module:';
 /**
  * @see linux `kernel/module/main.c`, `verify_namespace_is_imported()`, `verify_module_namespace()`
  */
-function importsNamespace(subject: Subject, kernel: KernelFacts, namespace: string | undefined): boolean {
-  if (namespace === undefined || namespace === '') return true;
+function importsNamespace(subject: Subject, kernel: KernelFacts, namespace: string): boolean {
   if (namespace.startsWith(MODULE_NAMESPACE) && hasChangeOf(kernel, MODULE_NAMESPACES)) {
     const names = namespace.slice(MODULE_NAMESPACE.length).split(',');
     return names.some((pattern) => {

@@ -11,18 +11,12 @@ import { checkAliases, checkName } from './checks/name.ts';
 import { checkParameters } from './checks/parameters.ts';
 import { checkRelocations } from './checks/relocations.ts';
 import { checkSignature } from './checks/signature.ts';
-import {
-  checkLicence,
-  checkNamespaces,
-  checkSymbolCrcs,
-  checkSymbols,
-  toSymbolUse,
-} from './checks/symbols.ts';
+import { checkLicence, checkNamespaces, checkSymbolCrcs, checkSymbols } from './checks/symbols.ts';
 import { checkModuleLayout, checkVersions } from './checks/versions.ts';
 import type { KernelFacts } from './kernel-facts.ts';
 import type { ModuleTree } from './module-tree.ts';
 import { CHECK_IDS, type Check, type ModuleReport } from './report.ts';
-import { resolveSymbols } from './resolve-symbols.ts';
+import { type ResolvedSymbols, resolveSymbols } from './resolve-symbols.ts';
 import { readSubject, type Subject } from './subject.ts';
 
 /** A module and what is asked of it alone. */
@@ -39,13 +33,9 @@ export interface ExamineModuleRequest {
   readonly certificates?: readonly Certificate[] | undefined;
   /** Parameters that it will be loaded with. */
   readonly parameters?: Readonly<Record<string, string>> | undefined;
-  readonly hasFirmware?: HasFirmware | undefined;
 }
 
-export interface VerifyModuleRequest extends ExamineModuleRequest {
-  /** The modules it is loaded among; those of the kernel's `symvers` when absent. */
-  readonly tree?: ModuleTree | undefined;
-}
+export type VerifyModuleRequest = ExamineModuleRequest & Omit<LinkModuleOptions, 'more'>;
 
 /** A module that was looked at by itself, ready to be linked: holds none of its bytes. */
 export interface ExaminedModule {
@@ -62,7 +52,7 @@ export interface ExaminedModule {
  * @see linux `kernel/module/main.c`
  */
 export function verifyModule(request: VerifyModuleRequest): ModuleReport {
-  return linkModule(examineModule(request), request.kernel, request.tree);
+  return linkModule(examineModule(request), request.kernel, request);
 }
 
 /** The first half of `verifyModule`: all that does not depend on other modules. Never throws for what the module holds. */
@@ -89,7 +79,6 @@ export function examineModule(request: ExamineModuleRequest): ExaminedModule {
       checkParameters(subject, kernel, request.parameters),
       checkName(subject),
       checkAliases(subject),
-      checkFirmware(subject, request.hasFirmware),
     ];
     return { path, checks: checks.filter((check) => check !== undefined), subject };
   } catch (error) {
@@ -97,26 +86,38 @@ export function examineModule(request: ExamineModuleRequest): ExaminedModule {
   }
 }
 
-/** The second half: finds who exports what the module imports. */
+export interface LinkModuleOptions {
+  /** The modules it is loaded among; those of the kernel's `symvers` when absent. */
+  readonly tree?: ModuleTree | undefined;
+  readonly hasFirmware?: HasFirmware | undefined;
+  /** Checks that were made elsewhere. */
+  readonly more?: readonly Check[];
+}
+
+const NO_SYMBOLS: ResolvedSymbols = { uses: [], unknown: [], tainted: new Set() };
+
+/** The second half: finds who exports what the module imports, and what else it needs. */
 export function linkModule(
   { path, checks, subject }: ExaminedModule,
   kernel: KernelFacts,
-  tree: ModuleTree | undefined,
-  more: readonly Check[] = [],
+  options: LinkModuleOptions = {},
 ): ModuleReport {
-  const uses = subject === undefined ? [] : resolveSymbols(subject, kernel, tree);
+  const { tree, more = [] } = options;
+  const resolved = subject === undefined ? NO_SYMBOLS : resolveSymbols(subject, kernel, tree);
+  const { uses } = resolved;
   const linked =
     subject === undefined
       ? []
       : [
           checkModuleLayout(subject, kernel),
           checkVersions(subject, kernel),
-          checkSymbols(uses),
+          checkSymbols(resolved),
           checkSymbolCrcs(subject, kernel, uses),
           checkNamespaces(subject, kernel, uses),
-          checkLicence(subject, uses),
+          checkLicence(subject, resolved),
           checkExports(subject, kernel, tree),
           checkDependencies(subject, uses, tree),
+          checkFirmware(subject, options.hasFirmware),
         ];
   const all = [...checks, ...linked.filter((check) => check !== undefined), ...more];
   return {
@@ -124,7 +125,7 @@ export function linkModule(
     path,
     verdict: all.some(({ status }) => status === 'fail') ? 'fails' : 'passes',
     checks: all.sort((left, right) => CHECK_IDS.indexOf(left.id) - CHECK_IDS.indexOf(right.id)),
-    symbols: uses.map(toSymbolUse),
+    symbols: uses,
     dependencies: tree?.dependenciesOf(path) ?? [],
   };
 }

@@ -2,6 +2,7 @@ import { ModuleError } from '../errors.ts';
 import { decompressModule } from '../kmod/compression.ts';
 import type { DepmodConfig } from '../kmod/depmod/config.ts';
 import type { Certificate } from '../sign/certificate.ts';
+import { moduleNameOfPath } from '../spec/module-name.ts';
 import { elfFailure } from './checks/elf.ts';
 import type { HasFirmware } from './checks/firmware.ts';
 import { checkDependants, checkPrecedence } from './checks/precedence.ts';
@@ -53,7 +54,7 @@ const AT_ONCE = 4;
  * @throws {ModuleError} `INDEX_INVALID` for indexes that are missing or damaged, and as reading modules of the base does.
  */
 export async function verifyTree(request: VerifyTreeRequest): Promise<TreeReport> {
-  const { kernel, files, depmodConfig } = request;
+  const { kernel, files = [], depmodConfig, hasFirmware } = request;
   const indexes = readTreeIndexes(request.indexes);
   const examined = await examineAll(request);
   const subjects = examined.flatMap(({ subject }) => (subject === undefined ? [] : [subject]));
@@ -68,11 +69,15 @@ export async function verifyTree(request: VerifyTreeRequest): Promise<TreeReport
           added: subjects,
           readBaseModules: request.readBaseModules,
         });
+  const filesByName = groupByName(files);
+  const overrideOf = new Map(overrides.map((override) => [override.winner, override]));
   const modules = examined.map((one) => {
-    const override = overrides.find(({ winner }) => winner === one.path);
-    const precedence = checkPrecedence({ path: one.path, kernel, indexes, files, config: depmodConfig });
-    const dependants = checkDependants(override);
-    return linkModule(one, kernel, tree, dependants === undefined ? [precedence] : [precedence, dependants]);
+    const { path } = one;
+    const rivals = filesByName.get(moduleNameOfPath(path)) ?? [];
+    const precedence = checkPrecedence({ path, kernel, indexes, files: rivals, config: depmodConfig });
+    const dependants = checkDependants(overrideOf.get(path));
+    const more = dependants === undefined ? [precedence] : [precedence, dependants];
+    return linkModule(one, kernel, { tree, hasFirmware, more });
   });
   return { modules, overrides };
 }
@@ -94,14 +99,25 @@ async function examineAll(request: VerifyTreeRequest): Promise<readonly Examined
 /** A file that does not unpack is a module that fails, as for the kernel. */
 async function examineOne(
   { path, read, parameters }: TreeModule,
-  { kernel, certificates, hasFirmware }: VerifyTreeRequest,
+  { kernel, certificates }: VerifyTreeRequest,
 ): Promise<ExaminedModule> {
   const file = await read();
   try {
     const bytes = await decompressModule(file);
-    return examineModule({ path, bytes, kernel, certificates, parameters, hasFirmware });
+    return examineModule({ path, bytes, kernel, certificates, parameters });
   } catch (error) {
     if (error instanceof ModuleError) return { path, checks: [elfFailure(error)], subject: undefined };
     throw error;
   }
+}
+
+function groupByName(files: readonly string[]): ReadonlyMap<string, readonly string[]> {
+  const groups = new Map<string, string[]>();
+  for (const path of files) {
+    const name = moduleNameOfPath(path);
+    const group = groups.get(name);
+    if (group === undefined) groups.set(name, [path]);
+    else group.push(path);
+  }
+  return groups;
 }

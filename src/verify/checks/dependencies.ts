@@ -1,6 +1,6 @@
 import type { ModuleTree } from '../module-tree.ts';
-import type { Check, CheckDetail } from '../report.ts';
-import { type ResolvedSymbol, VMLINUX } from '../resolve-symbols.ts';
+import type { Check, CheckDetail, SymbolUse } from '../report.ts';
+import { VMLINUX } from '../resolve-symbols.ts';
 import { moduleNameOfPath } from '../../spec/module-name.ts';
 import { firstOf, type Subject } from '../subject.ts';
 import { countOf, resultsOf } from './check.ts';
@@ -10,7 +10,7 @@ const HINT = 'Run depmod, or merge the module into the indexes with "kmodlayer d
 /** Does modprobe load all that the module needs before it? */
 export function checkDependencies(
   subject: Subject,
-  uses: readonly ResolvedSymbol[],
+  uses: readonly SymbolUse[],
   tree: ModuleTree | undefined,
 ): Check | undefined {
   const { pass, warn, fail } = resultsOf('dependencies');

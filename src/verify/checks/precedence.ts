@@ -11,8 +11,8 @@ export interface PrecedenceRequest {
   readonly path: string;
   readonly kernel: KernelFacts;
   readonly indexes: TreeIndexes;
-  /** Paths of all module files of the tree, where they are known. */
-  readonly files: readonly string[] | undefined;
+  /** Paths of all files of a module of this name, where they are known. */
+  readonly files: readonly string[];
   readonly config: DepmodConfig | undefined;
 }
 
@@ -23,7 +23,7 @@ export function checkPrecedence({ path, kernel, indexes, files, config }: Preced
   if (kernel.builtins.has(name)) {
     return fail('the kernel has a driver of this name built in, which a module cannot replace');
   }
-  const rivals = files?.filter((other) => other !== path && moduleNameOfPath(other) === name) ?? [];
+  const rivals = files.filter((other) => other !== path);
   if (config !== undefined && rivals.length > 0) {
     const settings = configForKernel(config, kernel.release);
     if (!isSearched(path, settings))

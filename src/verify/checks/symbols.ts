@@ -1,7 +1,7 @@
 import type { KernelFacts } from '../kernel-facts.ts';
 import { hasChangeOf, MODULE_NAMESPACES } from '../kernel-version.ts';
 import type { Check, CheckDetail, SymbolUse } from '../report.ts';
-import { comparesCrcs, type ResolvedSymbol } from '../resolve-symbols.ts';
+import { comparesCrcs, type ResolvedSymbols } from '../resolve-symbols.ts';
 import { allOf, type Subject } from '../subject.ts';
 import { countOf, resultsOf } from './check.ts';
 import { isProprietary, licenceOf } from './licence.ts';
@@ -9,7 +9,7 @@ import { isProprietary, licenceOf } from './licence.ts';
 const REBUILD = 'Build the module with the driver-toolkit of this release.';
 
 /** Does the kernel, or a module, export what the module needs? */
-export function checkSymbols(uses: readonly ResolvedSymbol[]): Check {
+export function checkSymbols({ uses, unknown }: ResolvedSymbols): Check {
   const { pass, fail, skip } = resultsOf('symbols');
   const missing = uses.filter(({ status }) => status === 'missing');
   if (missing.length > 0) {
@@ -22,7 +22,6 @@ export function checkSymbols(uses: readonly ResolvedSymbol[]): Check {
       })),
     });
   }
-  const unknown = uses.filter(({ isUnknown }) => isUnknown);
   if (unknown.length > 0) {
     return skip(
       `whether ${countOf(unknown.length, 'symbol')} that it needs are there is not known without symvers`,
@@ -40,7 +39,7 @@ export function checkSymbols(uses: readonly ResolvedSymbol[]): Check {
 export function checkSymbolCrcs(
   subject: Subject,
   kernel: KernelFacts,
-  uses: readonly ResolvedSymbol[],
+  uses: readonly SymbolUse[],
 ): Check | undefined {
   const { pass, fail, skip } = resultsOf('symbol-crcs');
   if (kernel.hasModversions === false) return undefined;
@@ -72,7 +71,7 @@ export function checkSymbolCrcs(
 export function checkNamespaces(
   subject: Subject,
   kernel: KernelFacts,
-  uses: readonly ResolvedSymbol[],
+  uses: readonly SymbolUse[],
 ): Check | undefined {
   const { pass, warn, fail } = resultsOf('namespaces');
   const forbidden = allOf(subject, 'import_ns').find((name) => name.startsWith('module:'));
@@ -100,7 +99,7 @@ export function checkNamespaces(
 }
 
 /** Does its licence give it what it uses? */
-export function checkLicence(subject: Subject, uses: readonly ResolvedSymbol[]): Check {
+export function checkLicence(subject: Subject, { uses, tainted }: ResolvedSymbols): Check {
   const { pass, fail } = resultsOf('licence');
   const found = licenceOf(subject);
   const refused = uses.filter(({ status }) => status === 'licence');
@@ -112,18 +111,12 @@ export function checkLicence(subject: Subject, uses: readonly ResolvedSymbol[]):
   }
   return fail(`its licence does not allow ${countOf(refused.length, 'symbol')} that it uses`, {
     found,
-    details: refused.map(({ symbol, provider, isTainted }): CheckDetail => ({
-      subject: symbol,
-      message: isTainted
+    details: refused.map((use): CheckDetail => ({
+      subject: use.symbol,
+      message: tainted.has(use)
         ? 'a proprietary module exports it, and this module uses symbols for the GPL only'
         : 'it is exported to modules under the GPL only',
-      provider,
+      provider: use.provider,
     })),
   });
-}
-
-/** What the report shows of a symbol. */
-export function toSymbolUse(resolved: ResolvedSymbol): SymbolUse {
-  const { symbol, status, found, wanted, provider, namespace, isGplOnly } = resolved;
-  return { symbol, status, found, wanted, provider, namespace, isGplOnly };
 }

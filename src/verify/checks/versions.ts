@@ -14,14 +14,14 @@ export function checkModuleLayout(subject: Subject, kernel: KernelFacts): Check 
   if (kernel.hasModversions === false || !comparesCrcs(subject, kernel)) return undefined;
   const wanted = kernel.exports?.get(LAYOUT_SYMBOL)?.crc ?? kernel.importedCrcs.get(LAYOUT_SYMBOL);
   if (wanted === undefined) return skip(`the kernel's CRC of ${LAYOUT_SYMBOL} is not known`);
-  const record = crcOf(subject, kernel, LAYOUT_SYMBOL);
+  const found = crcOf(subject, kernel, LAYOUT_SYMBOL);
   const crcs = {
     wanted: hexOfCrc(wanted),
-    found: record === undefined ? undefined : hexOfCrc(record.crc),
+    found: found === undefined ? undefined : hexOfCrc(found),
     provider: 'vmlinux',
   };
-  if (record === undefined) return fail(`it has no CRC of ${LAYOUT_SYMBOL}`, { ...crcs, hint: REBUILD });
-  if (record.isTooWide || record.crc !== wanted) {
+  if (found === undefined) return fail(`it has no CRC of ${LAYOUT_SYMBOL}`, { ...crcs, hint: REBUILD });
+  if (found !== wanted) {
     return fail('the kernel lays out its structures in another way', { ...crcs, hint: REBUILD });
   }
   return pass('the kernel lays out its structures as the module expects', crcs);
