@@ -12,6 +12,7 @@ import { makeFiles } from './io/files.ts';
 import { makeKeepLog } from './io/logs.ts';
 import { copyCertificates } from './io/certificates.ts';
 import { writeRegistriesConf } from './io/registries-conf.ts';
+import { makeProgramRunner } from './io/programs.ts';
 import { makeTemporary } from './io/temporary.ts';
 import { makeReport } from './report/event-text.ts';
 
@@ -70,6 +71,7 @@ export async function makeIo(
       return findQemu(arch, { env, withTemporaryDirectory, report, signal });
     },
     sources: makeSources(),
+    runProgram: makeProgramRunner(context),
     withTemporaryDirectory,
     keepLog: makeKeepLog({ env, now }),
     env,

@@ -1,28 +1,28 @@
 import { stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import { SpecError } from '../src/errors.ts';
 import {
   decompressModule,
   detectCompression,
   gzipModule,
   type ModuleCompression,
 } from '../src/kmod/compression.ts';
-import { parseCertificate } from '../src/sign/certificate.ts';
+import { type Certificate, parseCertificate } from '../src/sign/certificate.ts';
 import { describeSignature } from '../src/sign/describe-signature.ts';
 import { hasSignature, stripSignature } from '../src/sign/module-signature.ts';
-import { openSigner, type OpenedSigner } from '../src/sign/open-signer.ts';
-import { signModule } from '../src/sign/sign.ts';
+import type { OpenedSigner } from '../src/sign/open-signers.ts';
+import { signModuleByAll } from '../src/sign/sign.ts';
 import { verifyModuleSignature } from '../src/sign/verify-signature.ts';
-import { parseKeyFile } from '../src/spec/values.ts';
+import { moduleNameOfPath } from '../src/spec/module-name.ts';
 import type { SignFlags } from './commands/sign.ts';
 import type { CliContext } from './context.ts';
 import { CheckFailed } from './exit-codes.ts';
 import { makeFiles } from './io/files.ts';
 import { readInput } from './io/read-input.ts';
 import { writeOutput } from './io/write-output.ts';
-import { makeReport } from './report/event-text.ts';
 import { printResult } from './report/output.ts';
+import { signatureData, signerText } from './report/signature-text.ts';
 import { formatTable } from './report/table.ts';
+import { certificateFiles, openFlagSigners, usage } from './signing-flags.ts';
 
 /** A module that is ready to be written. */
 interface SignedFile {
@@ -45,11 +45,11 @@ export async function signFiles(
   context: CliContext,
 ): Promise<void> {
   requireTarget(files, flags);
-  const signer = flags.strip === true ? undefined : await openFlagSigner(flags, context);
+  const signers = flags.strip === true ? undefined : await openFlagSigners(flags, context);
   const signed: SignedFile[] = [];
   for (const file of files) {
     context.signal.throwIfAborted();
-    signed.push(await signFile(file, signer, { flags, context }));
+    signed.push(await signFile(file, signers, { flags, context }));
   }
   for (const { output, bytes, mode } of signed) await writeOutput(output, bytes, mode);
 
@@ -60,7 +60,7 @@ export async function signFiles(
         file,
         output,
         hadSignature,
-        signature: signature === undefined ? null : { ...signature, signer: signature.signer ?? null },
+        signature: signatureData(signature),
       })),
     },
     text: () =>
@@ -68,8 +68,8 @@ export async function signFiles(
         ['MODULE', 'SIGNED BY', 'HASH', 'WRITTEN TO'],
         signed.map(({ file, output, signature }) => [
           basename(file),
-          signature === undefined ? 'nobody' : `${signature.signer ?? 'key'} ${signature.key}`,
-          signature?.hash ?? '',
+          signature?.signers.map(signerText).join(', ') ?? 'nobody',
+          signature?.signers.map(({ hash }) => hash).join(', ') ?? '',
           output,
         ]),
       ),
@@ -87,12 +87,14 @@ export async function checkFiles(
   context: CliContext,
 ): Promise<void> {
   const reader = makeFiles(context.cwd);
-  if (flags.cert === undefined) throw usage('Cannot check signatures: no certificate', 'Give --cert.');
-  const certificate = parseCertificate(await readInput(reader, flags.cert));
+  const names = await certificateFiles(flags, context);
+  if (names.length === 0) throw usage('Cannot check signatures: no certificate', 'Give --cert.');
+  const certificates: Certificate[] = [];
+  for (const name of names) certificates.push(parseCertificate(await readInput(reader, name)));
   const checks: { readonly file: string; readonly status: string; readonly why: string | null }[] = [];
   for (const file of files) {
     const bytes = await decompressModule(await readInput(reader, file));
-    const verdict = verifyModuleSignature(bytes, [certificate]);
+    const verdict = verifyModuleSignature(bytes, certificates);
     checks.push({ file, status: verdict.status, why: verdict.status === 'invalid' ? verdict.why : null });
   }
   await printResult(context, flags.output, {
@@ -121,37 +123,9 @@ function requireTarget(files: readonly string[], { outputDir, inPlace }: SignFla
   }
 }
 
-async function openFlagSigner(flags: SignFlags, context: CliContext): Promise<OpenedSigner> {
-  const { key, cert, hash, passphraseEnv, passphraseFile } = flags;
-  if (key === undefined || cert === undefined) {
-    throw usage('Cannot sign: no key', 'Give --key and --cert.');
-  }
-  const passphrase =
-    passphraseEnv !== undefined
-      ? ({ type: 'env', name: passphraseEnv } as const)
-      : passphraseFile !== undefined
-        ? ({ type: 'file', path: passphraseFile } as const)
-        : undefined;
-  const signer = await openSigner(
-    // Paths of flags start where the command runs, as those of a spec that stands there.
-    {
-      signer: { key: parseKeyFile(key), certificate: cert, hash, passphrase },
-      file: join(context.cwd, 'kmodlayer.yaml'),
-    },
-    {
-      files: makeFiles(context.cwd),
-      env: context.env,
-      now: () => new Date(),
-      report: makeReport(context, flags),
-    },
-  );
-  if (signer === undefined) throw new TypeError('No signer for a key');
-  return signer;
-}
-
 async function signFile(
   file: string,
-  signer: OpenedSigner | undefined,
+  signers: readonly OpenedSigner[] | undefined,
   { flags, context }: { readonly flags: SignFlags; readonly context: CliContext },
 ): Promise<SignedFile> {
   const packed = await readInput(makeFiles(context.cwd), file);
@@ -159,9 +133,9 @@ async function signFile(
   const output = outputPath(file, compression, { flags, context });
   const plain = await decompressModule(packed);
   const bytes =
-    signer === undefined
+    signers === undefined
       ? stripSignature(plain)
-      : await signModule(plain, signer.signer, { hash: signer.hash });
+      : await signModuleByAll(plain, signers, moduleNameOfPath(file));
   return {
     file,
     output,
@@ -192,8 +166,4 @@ function outputPath(
 /** `ice.ko` for `ice.ko.xz`: it is written unpacked. */
 function outputName(file: string, compression: ModuleCompression): string {
   return compression === 'gz' ? basename(file) : basename(file).replace(/\.(?:gz|xz|zst)$/, '');
-}
-
-function usage(message: string, hint: string): SpecError {
-  return new SpecError('USAGE', message, { hint });
 }

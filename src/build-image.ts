@@ -24,8 +24,8 @@ import { inputHashOf } from './plan/input-hash.ts';
 import type { ImageUnit } from './plan/plan.ts';
 import { push } from './push/push.ts';
 import type { Target } from './resolve/target.ts';
-import type { OpenedSigner } from './sign/open-signer.ts';
-import { signModule } from './sign/sign.ts';
+import type { OpenedSigner } from './sign/open-signers.ts';
+import { signModuleByAll } from './sign/sign.ts';
 import { objectNameFrom } from './spec/object-name.ts';
 import { type Driver, type DriverSet, pathFrom, referenceFrom } from './spec/spec.ts';
 import type { TargetReport } from './verify/report.ts';
@@ -37,8 +37,8 @@ export interface BuildImageRequest {
   readonly unit: ImageUnit;
   /** In the order of `unit.compiles`. */
   readonly drivers: readonly CompiledDriver[];
-  /** Undefined: the modules stay unsigned. */
-  readonly signer: OpenedSigner | undefined;
+  /** None: the modules stay unsigned. */
+  readonly signers: readonly OpenedSigner[];
   readonly toolVersion: string;
   /** Gets the proof of the image, also when nothing is pushed because of it. */
   readonly onProof?: ((proof: TargetReport, target: string) => void) | undefined;
@@ -155,7 +155,7 @@ interface SignedDriver {
 }
 
 async function signAll(
-  { set, unit, drivers, signer }: BuildImageRequest,
+  { set, unit, drivers, signers }: BuildImageRequest,
   io: Io,
 ): Promise<readonly SignedDriver[]> {
   return Promise.all(
@@ -172,8 +172,7 @@ async function signAll(
         const fileName = found.fileName.replace(/\.(?:gz|xz|zst)$/, '');
         const module = readModule(plain);
         requireBuiltFor({ fileName, module, arch: unit.target.arch, kernel: unit.target.osImage.kernel });
-        const bytes =
-          signer === undefined ? plain : await signModule(plain, signer.signer, { hash: signer.hash });
+        const bytes = signers.length === 0 ? plain : await signModuleByAll(plain, signers, spec.name);
         modules.set(modulePath(driver.name, fileName), module);
         placed.push({ ...spec, fileName, bytes });
       }
@@ -197,7 +196,7 @@ async function openBase(target: Target, io: Io): Promise<OpenedImage> {
 }
 
 function provenanceOf(
-  { set, unit, signer, toolVersion }: BuildImageRequest,
+  { set, unit, signers: openedSigners, toolVersion }: BuildImageRequest,
   signed: readonly SignedDriver[],
 ): Provenance {
   const { target } = unit;
@@ -212,6 +211,7 @@ function provenanceOf(
       replaces,
     })),
   }));
+  const signers = openedSigners.map((signer) => signer.provenance);
   const inputHash = inputHashOf({
     base: target.osImage.digest,
     driverToolkit: target.driverToolkit.digest,
@@ -219,9 +219,9 @@ function provenanceOf(
     name: set.name,
     drivers: signed.map(({ placed }, at) => ({ ...drivers[at], placed: settingsOf(placed) })),
     build: set.drivers.map(({ build }) => build ?? null),
-    signer: signer?.provenance ?? null,
+    signers,
   });
-  return { name: set.name, target, drivers, signer: signer?.provenance, inputHash, toolVersion };
+  return { name: set.name, target, drivers, signers, inputHash, toolVersion };
 }
 
 /** What of a driver is in the layer besides its modules' bytes. */

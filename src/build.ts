@@ -5,7 +5,7 @@ import type { Io } from './io.ts';
 import { type CompileUnit, type ImageUnit, plan, type Plan, requireLayerable } from './plan/plan.ts';
 import { resolve } from './resolve/resolve.ts';
 import type { Target } from './resolve/target.ts';
-import { openSigner } from './sign/open-signer.ts';
+import { openSigners } from './sign/open-signers.ts';
 import { type DriverSet, referenceFrom, type ReleaseRequest } from './spec/spec.ts';
 import { formatReference } from './oci/reference.ts';
 import type { TargetReport } from './verify/report.ts';
@@ -58,7 +58,7 @@ export interface BuildResult {
  * @throws {KmodError} the first failure, unless the build is to go on after one.
  */
 export async function build(set: DriverSet, options: BuildOptions, io: Io): Promise<BuildResult> {
-  const signer = await openSigner(set, io);
+  const signers = await openSigners(set, io);
   const planned = await planBuild(set, options, io);
   const compileOnce = makeCompileOnce(set, options, io);
   const images: BuiltImage[] = [];
@@ -68,7 +68,7 @@ export async function build(set: DriverSet, options: BuildOptions, io: Io): Prom
       const drivers = await compileAll(unit, compileOnce);
       images.push(
         await buildImage(
-          { set, unit, drivers, signer, toolVersion: options.toolVersion, onProof: options.onProof },
+          { set, unit, drivers, signers, toolVersion: options.toolVersion, onProof: options.onProof },
           io,
         ),
       );

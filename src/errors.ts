@@ -156,6 +156,9 @@ export class SignError extends KmodError<
   | 'HASH_UNSUPPORTED'
   | 'MODULE_INVALID'
   | 'SIGNATURE_INVALID'
+  | 'SIGNER_FAILED'
+  | 'TOOL_MISSING'
+  | 'THROW_AWAY_KEY'
   | 'EFI_DATA_INVALID'
 > {}
 

@@ -33,6 +33,8 @@ export type BuildEvent =
       readonly sizeBytes: number;
     }
   | { readonly type: 'compile-output'; readonly target: string; readonly line: string }
+  /** What a program that signs says while it does. */
+  | { readonly type: 'program-output'; readonly program: string; readonly line: string }
   | { readonly type: 'warning'; readonly message: string; readonly hint?: string }
   | { readonly type: 'detail'; readonly message: string };
 

@@ -1,5 +1,6 @@
 import type { Emulator } from './engine/emulator.ts';
 import type { Engine } from './engine/engine.ts';
+import type { ProgramRequest, ProgramResult } from './engine/program.ts';
 import type { Sources } from './engine/sources.ts';
 import type { Report } from './events.ts';
 import type { Arch } from './oci/arch.ts';
@@ -34,6 +35,8 @@ export interface Io {
   readonly emulator: (arch: Arch) => Promise<Emulator>;
   /** Git repositories and directories that hold the sources of drivers. */
   readonly sources: Sources;
+  /** Runs a program of this machine, such as a signer, to its end. Throws the reason of its signal when aborted. */
+  readonly runProgram: (request: ProgramRequest) => Promise<ProgramResult>;
   /** An empty directory that is removed when `use` settles, also after an error or an interrupt. */
   readonly withTemporaryDirectory: <T>(use: (directory: string) => Promise<T>) => Promise<T>;
   /** Keeps the log of a failed compile and returns the path of its file. `name` is a plain file name. */

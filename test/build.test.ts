@@ -111,7 +111,7 @@ describe('build()', () => {
         kernel: KERNEL,
         base: { digest: target.osImage.digest },
         drivers: [{ name: 'hello', version: '1.0.0', source: { type: 'files' } }],
-        signer: { subject: 'kmodlayer TEST ONLY never enrol', hash: 'sha256' },
+        signers: [{ subject: 'kmodlayer TEST ONLY never enrol', hash: 'sha256' }],
       });
       expect(image.config.labels).toMatchObject({
         'io.kmodlayer.drivers': 'hello=1.0.0',

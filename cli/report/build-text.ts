@@ -21,7 +21,7 @@ export function builtImageData(built: BuiltImage): Readonly<Record<string, unkno
     copiedBytes,
     layer,
     drivers: provenance.drivers,
-    signer: provenance.signer ?? null,
+    signers: provenance.signers,
     inputHash: provenance.inputHash,
     proof,
     manifests,
@@ -31,7 +31,6 @@ export function builtImageData(built: BuiltImage): Readonly<Record<string, unkno
 /** A layered image as people see it. */
 export function builtImageText(built: BuiltImage): string {
   const { target, image, tag, layer, provenance, proof, wasThere, manifests } = built;
-  const { signer } = provenance;
   const modules = provenance.drivers.map((driver) => {
     const names = driver.modules.map(({ name }) => name).join(', ');
     return [`driver ${driver.name}`, `${driver.version}: ${names}`] as const;
@@ -42,7 +41,7 @@ export function builtImageText(built: BuiltImage): string {
       ['tag', wasThere ? `${tag} (it was there already)` : tag],
       ['kernel', target.osImage.kernel],
       ...modules,
-      ['signed by', signer === undefined ? 'nobody' : `${signer.subject} ${signer.serial} (${signer.hash})`],
+      ...signedBy(provenance.signers),
       [
         'layer',
         `${layer.files.length} files, ${formatSize(layer.sizeBytes)}, ${layer.indexes.length} indexes of the kernel`,
@@ -65,6 +64,14 @@ function proofLine({ modules, statement }: TargetReport): string {
   const remarks = [...count('warn', 'warning'), ...count('skip', 'check').map((text) => `${text} not made`)];
   const what = modules.length === 1 ? '1 module' : `each of ${modules.length} modules`;
   return `${what} ${statement}${remarks.length === 0 ? '' : ` (${remarks.join(', ')})`}`;
+}
+
+function signedBy(signers: BuiltImage['provenance']['signers']): readonly (readonly [string, string])[] {
+  if (signers.length === 0) return [['signed by', 'nobody']];
+  return signers.map(({ subject, serial, hash }, index) => [
+    index === 0 ? 'signed by' : 'and by',
+    `${subject} ${serial} (${hash})`,
+  ]);
 }
 
 /** A plan as programs see it. */

@@ -66,6 +66,9 @@ export function makeReport(context: CliContext, { quiet = false, verbose = false
       case 'compile-output':
         if (verbose) say(style.faint(`${plain(event.target)} | ${plain(event.line)}`));
         return;
+      case 'program-output':
+        say(style.faint(`${plain(event.program)} | ${plain(event.line)}`));
+        return;
       case 'detail':
         if (verbose) say(style.faint(plain(event.message)));
         return;

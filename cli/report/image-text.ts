@@ -62,7 +62,7 @@ export function imageText({ reference, image, added }: InspectedImage): string {
     added.modules.map(({ inspection: { description, signature } }) => [
       description.name ?? '?',
       description.version ?? '',
-      signature?.signer ?? (signature === undefined ? 'unsigned' : signature.key),
+      signature?.signers.map(({ signer, key }) => signer ?? key).join(', ') ?? 'unsigned',
     ]),
   );
   const files = formatTable(

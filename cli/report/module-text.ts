@@ -1,4 +1,5 @@
 import type { ModuleInspection } from '../../src/sign/inspect-module.ts';
+import { signatureData, signerText } from './signature-text.ts';
 import { formatFields } from './table.ts';
 
 /** A module as programs see it: `null` for what it does not say. */
@@ -30,7 +31,7 @@ export function moduleData(
       type: type ?? null,
       description: text ?? null,
     })),
-    signature: signature === undefined ? null : { ...signature, signer: signature.signer ?? null },
+    signature: signatureData(signature),
     signatureProblem: signatureProblem ?? null,
     imports: module.imports.map(({ symbol, isWeak, crc }) => ({ symbol, isWeak, crc: hex(crc) })),
     exports: module.exports.map(({ symbol, crc, isGplOnly, namespace }) => ({
@@ -47,9 +48,8 @@ export function moduleText(file: string, inspection: ModuleInspection): string {
   const { description, module, signature, signatureProblem } = inspection;
   const signer =
     signatureProblem ??
-    (signature === undefined
-      ? 'unsigned'
-      : `${signature.signer ?? 'key'} ${signature.key} (${signature.hash})`);
+    signature?.signers.map((one) => `${signerText(one)} (${one.hash})`).join(', ') ??
+    'unsigned';
   const fields: readonly (readonly [string, string | undefined])[] = [
     ['file', file],
     ['name', description.name],

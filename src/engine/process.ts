@@ -77,7 +77,8 @@ export async function runProcess(request: ProcessRequest): Promise<ProcessResult
   return { exitCode: ended.exitCode ?? undefined, output, tail };
 }
 
-async function endOnAbort<T>(
+/** Waits for a process; when aborted, ends its group first and waits until all of it is gone. */
+export async function endOnAbort<T>(
   ended: PromiseLike<T>,
   pid: number | undefined,
   signal: AbortSignal,
@@ -137,13 +138,13 @@ function nothingKept(): string[] {
   return chunks;
 }
 
-interface LineSplitter {
+export interface LineSplitter {
   write(text: string): void;
   end(): void;
 }
 
 /** Cuts text into lines at `\n`, `\r\n` and `\r`; a line that does not end is cut at a limit. */
-function makeLineSplitter(onLine: (line: string) => void): LineSplitter {
+export function makeLineSplitter(onLine: (line: string) => void): LineSplitter {
   let rest = '';
   return {
     write(text) {

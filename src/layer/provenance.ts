@@ -8,8 +8,8 @@ export interface Provenance {
   readonly name: string;
   readonly target: Target;
   readonly drivers: readonly DriverProvenance[];
-  /** Undefined: the modules are not signed. */
-  readonly signer: SignerProvenance | undefined;
+  /** None: the modules are not signed. Several: each module names all of them. */
+  readonly signers: readonly SignerProvenance[];
   readonly inputHash: string;
   /** Version of kmodlayer. */
   readonly toolVersion: string;
@@ -55,7 +55,7 @@ export function provenanceFile(provenance: Provenance): LayerFile {
       digest: target.driverToolkit.digest,
     },
     drivers: provenance.drivers,
-    signer: provenance.signer ?? null,
+    signers: provenance.signers,
     inputHash: provenance.inputHash,
     kmodlayer: provenance.toolVersion,
   };
@@ -73,7 +73,7 @@ export function provenanceLabels(
   provenance: Provenance,
   baseLabels: Readonly<Record<string, string>>,
 ): Record<string, string> {
-  const { target, drivers, signer } = provenance;
+  const { target, drivers, signers } = provenance;
   return {
     'io.kmodlayer.name': provenance.name,
     'io.kmodlayer.version': provenance.toolVersion,
@@ -82,7 +82,10 @@ export function provenanceLabels(
     'io.kmodlayer.kernel': target.osImage.kernel,
     'io.kmodlayer.drivers': drivers.map(({ name, version }) => `${name}=${version}`).join(','),
     'io.kmodlayer.driver-toolkit': formatReference(target.driverToolkit.reference),
-    'io.kmodlayer.signer': signer === undefined ? 'unsigned' : `${signer.subject} ${signer.serial}`,
+    'io.kmodlayer.signer':
+      signers.length === 0
+        ? 'unsigned'
+        : signers.map(({ subject, serial }) => `${subject} ${serial}`).join(', '),
     'io.kmodlayer.input-hash': provenance.inputHash,
     'org.opencontainers.image.base.name': formatReference(target.osImage.reference),
     'org.opencontainers.image.base.digest': target.osImage.digest,

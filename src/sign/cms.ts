@@ -18,8 +18,18 @@ export type SignerId =
   | { readonly kind: 'issuer-and-serial'; readonly issuer: Buffer; readonly serial: Buffer }
   | { readonly kind: 'key-id'; readonly keyId: Buffer };
 
+/** A detached CMS SignedData. */
+export interface SignedData {
+  readonly version: number;
+  /** At least one. */
+  readonly signers: readonly SignerInfo[];
+}
+
 /** One signer's part of a CMS message. */
 export interface SignerInfo {
+  /** Its whole encoding. */
+  readonly der: Buffer;
+  readonly version: number;
   readonly id: SignerId;
   /** Object identifier of the hash, in dots. */
   readonly digestOid: string;
@@ -47,55 +57,82 @@ const OID_ECDSA: Readonly<Record<SignatureHash, string>> = {
   sha512: '1.2.840.10045.4.3.4',
 };
 
-export interface SignedDataOptions {
+export interface SignerInfoOptions {
   readonly id: SignerId;
   readonly keyType: 'rsa' | 'ec';
   readonly hash: SignatureHash;
   readonly signature: Uint8Array;
 }
 
-/**
- * A detached CMS SignedData with one signer, no certificates and no attributes: byte for byte what the kernel's
- * sign-file writes.
- *
- * @see https://www.rfc-editor.org/rfc/rfc5652#section-5
- */
-export function writeSignedData({ id, keyType, hash, signature }: SignedDataOptions): Buffer {
-  // Signers that are named by their key make it version 3, on both levels.
-  const version = writeSmallInteger(id.kind === 'key-id' ? 3 : 1);
-  // The hash comes without parameters, not with NULL as in PKCS#7.
-  const digest = writeDer(DER.sequence, writeOid(oidOfHash(hash)));
+/** One signer's part of a message, without attributes. */
+export function writeSignerInfo({ id, keyType, hash, signature }: SignerInfoOptions): Buffer {
   const algorithm =
     keyType === 'rsa'
       ? writeDer(DER.sequence, writeOid(OID_RSA), writeDer(DER.null))
       : writeDer(DER.sequence, writeOid(OID_ECDSA[hash]));
-  const signer = writeDer(
+  return writeDer(
     DER.sequence,
-    version,
+    writeSmallInteger(versionFor(id)),
     id.kind === 'key-id'
       ? writeDer(contextTag(0, 'primitive'), id.keyId)
       : writeDer(DER.sequence, id.issuer, id.serial),
-    digest,
+    writeDigestAlgorithm(oidOfHash(hash)),
     algorithm,
     writeDer(DER.octetString, signature),
   );
+}
+
+/** Signers that are named by their key make it version 3, on both levels. */
+function versionFor(id: SignerId): number {
+  return id.kind === 'key-id' ? 3 : 1;
+}
+
+/** The hash comes without parameters, not with NULL as in PKCS#7. */
+function writeDigestAlgorithm(oid: string): Buffer {
+  return writeDer(DER.sequence, writeOid(oid));
+}
+
+/**
+ * A detached CMS SignedData without certificates: for one signer byte for byte what the kernel's sign-file writes, for
+ * several what `openssl cms` does. Sets are sorted, as DER wants it.
+ *
+ * @param signers Encodings of their parts. All of them name their certificates in the same way.
+ * @throws {SignError} `SIGNATURE_INVALID` for encodings that are none.
+ * @see https://www.rfc-editor.org/rfc/rfc5652#section-5
+ */
+export function writeSignedData(signers: readonly Buffer[]): Buffer {
+  const infos = signers.map((der) => readSignerInfo(readDer(der)));
+  const digests = [...new Set(infos.map(({ digestOid }) => digestOid))].map(writeDigestAlgorithm);
   const signedData = writeDer(
     DER.sequence,
-    version,
-    writeDer(DER.set, digest),
+    writeSmallInteger(Math.max(...infos.map(({ id }) => versionFor(id)))),
+    writeDer(DER.set, ...sorted(digests)),
     writeDer(DER.sequence, writeOid(OID_DATA)),
-    writeDer(DER.set, signer),
+    writeDer(DER.set, ...sorted(signers)),
   );
   return writeDer(DER.sequence, writeOid(OID_SIGNED_DATA), writeDer(contextTag(0), signedData));
 }
 
+function sorted(encodings: readonly Buffer[]): readonly Buffer[] {
+  return [...encodings].sort((one, other) => one.compare(other));
+}
+
+/** True for bytes that begin as a CMS SignedData does; the rest may be malformed. */
+export function isSignedData(bytes: Buffer): boolean {
+  const lengthBytes = (bytes[1] ?? 0) > 0x80 ? (bytes[1] ?? 0) - 0x80 : 0;
+  const type = writeOid(OID_SIGNED_DATA);
+  return (
+    bytes[0] === DER.sequence && type.equals(bytes.subarray(2 + lengthBytes, 2 + lengthBytes + type.length))
+  );
+}
+
 /**
- * The signers of a detached CMS SignedData.
+ * Reads a detached CMS SignedData.
  *
  * @throws {SignError} `SIGNATURE_INVALID` for anything else, and for a message with content of its own or bytes after
  * it, which the kernel refuses.
  */
-export function parseSignedData(bytes: Buffer): readonly SignerInfo[] {
+export function parseSignedData(bytes: Buffer): SignedData {
   const message = expectDer(readDer(bytes), DER.sequence);
   if (message.der.length !== bytes.length) throw cmsInvalid('bytes follow it');
   const [type, wrapped] = readDerChildren(message);
@@ -103,21 +140,26 @@ export function parseSignedData(bytes: Buffer): readonly SignerInfo[] {
   const [version, , content, ...rest] = readDerChildren(
     expectDer(readDer(expectDer(wrapped, contextTag(0)).content), DER.sequence),
   );
-  expectDer(version, DER.integer);
   const [contentType, embedded] = readDerChildren(expectDer(content, DER.sequence));
   if (readOid(contentType) !== OID_DATA) throw cmsInvalid('what it signs is no data');
   if (embedded !== undefined) throw cmsInvalid('it holds content of its own');
   const signers = readDerChildren(expectDer(rest.at(-1), DER.set)).map(readSignerInfo);
   if (signers.length === 0) throw cmsInvalid('nobody signed it');
-  return signers;
+  return { version: readVersion(version), signers };
+}
+
+function readVersion(element: DerElement | undefined): number {
+  const { content } = expectDer(element, DER.integer);
+  return content.length === 1 ? content.readUInt8(0) : -1;
 }
 
 function readSignerInfo(element: DerElement): SignerInfo {
   const [version, id, digest, ...rest] = readDerChildren(expectDer(element, DER.sequence));
-  expectDer(version, DER.integer);
   const attributes = rest[0]?.tag === contextTag(0) ? rest.shift() : undefined;
   const [algorithm, signature] = rest;
   return {
+    der: element.der,
+    version: readVersion(version),
     id: readSignerId(id),
     digestOid: readAlgorithm(digest),
     signatureOid: readAlgorithm(algorithm),

@@ -1,13 +1,11 @@
-import { parseSignedData, type SignerId } from './cms.ts';
+import { parseSignedData, type SignerInfo } from './cms.ts';
 import { readDer } from './der.ts';
 import { findCommonName } from './distinguished-name.ts';
 import { findHash } from './hash.ts';
 import { splitSignature } from './module-signature.ts';
 
-/** A module's signature, with the fields that `modinfo` prints of it. */
-export interface SignatureDescription {
-  /** `sig_id`: the kernel reads no other form. */
-  readonly idType: 'PKCS#7';
+/** One signer of a module, with the fields that `modinfo` prints of a signature. */
+export interface SignerDescription {
   /** `signer`: common name of the certificate's issuer; undefined when the signature names a key only. */
   readonly signer: string | undefined;
   /** `sig_key`: serial number of the certificate, or the identifier of the key, in hex with colons. */
@@ -15,8 +13,16 @@ export interface SignatureDescription {
   readonly keyKind: 'serial' | 'key-id';
   /** `sig_hashalgo`; the object identifier of one that is not known. */
   readonly hash: string;
+}
+
+/** A module's signature; it begins with what `modinfo` prints, which is the first signer. */
+export interface SignatureDescription extends SignerDescription {
+  /** `sig_id`: the kernel reads no other form. */
+  readonly idType: 'PKCS#7';
   /** Bytes of the CMS message. */
   readonly sizeBytes: number;
+  /** All signers, in the order of the message. */
+  readonly signers: readonly [SignerDescription, ...SignerDescription[]];
 }
 
 /**
@@ -28,22 +34,23 @@ export interface SignatureDescription {
 export function describeSignature(bytes: Uint8Array): SignatureDescription | undefined {
   const { cms } = splitSignature(bytes);
   if (cms === undefined) return undefined;
-  const [signer] = parseSignedData(cms);
-  if (signer === undefined) return undefined;
-  return {
-    idType: 'PKCS#7',
-    ...describeSigner(signer.id),
-    hash: findHash(signer.digestOid) ?? signer.digestOid,
-    sizeBytes: cms.length,
-  };
+  const [first, ...others] = parseSignedData(cms).signers.map(describeSigner);
+  if (first === undefined) return undefined;
+  return { idType: 'PKCS#7', ...first, sizeBytes: cms.length, signers: [first, ...others] };
 }
 
-function describeSigner(id: SignerId): Pick<SignatureDescription, 'signer' | 'key' | 'keyKind'> {
-  if (id.kind === 'key-id') return { signer: undefined, key: hexWithColons(id.keyId), keyKind: 'key-id' };
-  const number = readDer(id.serial).content;
+function describeSigner({ id, digestOid }: SignerInfo): SignerDescription {
+  const hash = findHash(digestOid) ?? digestOid;
+  return id.kind === 'key-id'
+    ? { signer: undefined, key: hexWithColons(id.keyId), keyKind: 'key-id', hash }
+    : { signer: findCommonName(id.issuer), key: keyOfSerial(id.serial), keyKind: 'serial', hash };
+}
+
+/** A serial number as `modinfo` prints it in `sig_key`. */
+export function keyOfSerial(der: Buffer): string {
+  const number = readDer(der).content;
   // A leading zero only says that the number is positive.
-  const serial = number.length > 1 && number[0] === 0 ? number.subarray(1) : number;
-  return { signer: findCommonName(id.issuer), key: hexWithColons(serial), keyKind: 'serial' };
+  return hexWithColons(number.length > 1 && number[0] === 0 ? number.subarray(1) : number);
 }
 
 function hexWithColons(bytes: Buffer): string {

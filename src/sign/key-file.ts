@@ -40,7 +40,10 @@ export function makeKeyFileSigner({ key, passphrase, certificate: pem }: KeyFile
       hint: 'Compare "openssl pkey -in KEY -pubout" with "openssl x509 -in CERTIFICATE -noout -pubkey".',
     });
   }
-  return { certificate, sign: (data, hash) => signBytes(hash, data, privateKey) };
+  return {
+    certificate,
+    sign: async ({ data, hash }) => ({ type: 'value', value: await signBytes(hash, data, privateKey) }),
+  };
 }
 
 function readPrivateKey(bytes: Uint8Array, passphrase: string | undefined): KeyObject {
@@ -58,16 +61,42 @@ function readPrivateKey(bytes: Uint8Array, passphrase: string | undefined): KeyO
       cause ??= error;
     }
   }
+  const { why, hint } = explainUnreadable(key, passphrase !== undefined);
   // Only OpenSSL's reason goes along, never any of the key.
-  const needsPassphrase = isPem && passphrase === undefined && key.includes('ENCRYPTED');
-  throw new SignError(
-    'KEY_UNREADABLE',
-    needsPassphrase ? 'Cannot read a private key: it is encrypted' : 'Cannot read a private key',
-    {
-      cause,
-      hint: needsPassphrase
-        ? 'Give its passphrase.'
-        : 'Give a private key in PEM or DER, and the right passphrase when it is encrypted.',
-    },
-  );
+  throw new SignError('KEY_UNREADABLE', `Cannot read a private key: ${why}`, { cause, hint });
+}
+
+/** Version 0 of PKCS#8, an algorithm, and the key; encrypted, an algorithm comes first. PKCS#12 is version 3. */
+const PKCS12 = /^30(?:[0-7].|8[1-4](?:..)+?)020103/;
+const ENCRYPTED_PKCS8 = /^30(?:[0-7].|8[1-4](?:..)+?)30(?:[0-7].|8[1-4](?:..)+?)0609/;
+
+function explainUnreadable(key: Buffer, hasPassphrase: boolean): { why: string; hint: string } {
+  const start = key.toString('hex', 0, 24);
+  if (key.includes('-----BEGIN OPENSSH PRIVATE KEY')) {
+    return { why: 'it is a key of OpenSSH', hint: 'Convert a copy with "ssh-keygen -p -m PEM -f COPY".' };
+  }
+  if (PKCS12.test(start)) {
+    return {
+      why: 'it is PKCS#12',
+      hint: 'Take the key out with "openssl pkcs12 -in FILE -nocerts -out KEY".',
+    };
+  }
+  if (key.includes('ENCRYPTED') || ENCRYPTED_PKCS8.test(start)) {
+    return hasPassphrase
+      ? { why: 'the passphrase is wrong', hint: 'Try it with "openssl pkey -in KEY -noout".' }
+      : { why: 'it is encrypted', hint: 'Give its passphrase, by a variable or a file.' };
+  }
+  const other = /-----BEGIN ((?:TRUSTED )?CERTIFICATE|PUBLIC KEY)/.exec(
+    key.toString('latin1', 0, 65_536),
+  )?.[1];
+  if (other !== undefined && !key.includes('PRIVATE KEY')) {
+    return {
+      why: `it holds a ${other.toLowerCase()} only`,
+      hint: 'Name the file that begins with "-----BEGIN PRIVATE KEY".',
+    };
+  }
+  return {
+    why: 'it is none, or damaged',
+    hint: 'Give a private key in PEM or DER: PKCS#8, PKCS#1 or SEC 1.',
+  };
 }

@@ -1,8 +1,9 @@
-import { createHash, verify } from 'node:crypto';
+import { verify } from 'node:crypto';
 import { SignError } from '../errors.ts';
 import type { Certificate } from './certificate.ts';
 import { parseSignedData, type SignerId, type SignerInfo } from './cms.ts';
 import { findHash, type KnownHash } from './hash.ts';
+import { whyKernelRefuses } from './kernel-rules.ts';
 import { splitSignature } from './module-signature.ts';
 
 /** What a kernel that trusts some certificates would say of a module's signature. */
@@ -11,8 +12,11 @@ export type SignatureVerdict =
   | { readonly status: 'unsigned' }
   /** Signed, by a key that is not among the certificates. */
   | { readonly status: 'unknown-key'; readonly id: SignerId }
-  /** Malformed, or made for other bytes; `why` says which. */
-  | { readonly status: 'invalid'; readonly why: string };
+  /** Refused even where unsigned modules are not; `why` says it in a few words. */
+  | { readonly status: 'invalid'; readonly reason: InvalidReason; readonly why: string };
+
+/** `malformed`: not of the form that kernels read; `tampered`: made for other bytes, or not by the key that it names. */
+export type InvalidReason = 'malformed' | 'tampered';
 
 /**
  * Verifies the signature of an uncompressed module against certificates. The kernel checks the last signature of a
@@ -25,16 +29,20 @@ export function verifyModuleSignature(
   try {
     const { module, cms } = splitSignature(bytes);
     if (cms === undefined) return { status: 'unsigned' };
-    const verdicts = parseSignedData(cms).map((signer) => verifySigner(module, signer, certificates));
+    const message = parseSignedData(cms);
+    const refusal = whyKernelRefuses(message);
+    if (refusal !== undefined) return malformed(refusal);
+    const verdicts = message.signers.map((signer) => verifySigner(module, signer, certificates));
     // All signers must hold that we know; one that we do not know does not spoil those that we do.
     const [first] = verdicts;
     return (
       verdicts.find((verdict) => verdict.status === 'invalid') ??
       verdicts.find((verdict) => verdict.status === 'valid') ??
-      first ?? { status: 'invalid', why: 'nobody signed it' }
+      first ??
+      malformed('nobody signed it')
     );
   } catch (error) {
-    if (error instanceof SignError) return { status: 'invalid', why: error.message };
+    if (error instanceof SignError) return malformed(error.message);
     throw error;
   }
 }
@@ -47,26 +55,21 @@ function verifySigner(
   const candidates = certificates.filter((certificate) => isNamed(certificate, signer.id));
   if (candidates.length === 0) return { status: 'unknown-key', id: signer.id };
   const hash = findHash(signer.digestOid);
-  if (hash === undefined) return { status: 'invalid', why: `its hash ${signer.digestOid} is not known` };
-
-  let signedBytes = module;
-  if (signer.attributes !== undefined) {
-    const { messageDigest } = signer.attributes;
-    if (messageDigest?.equals(createHash(hash).update(module).digest()) !== true) {
-      return { status: 'invalid', why: 'it was made for other bytes' };
-    }
-    ({ signedBytes } = signer.attributes);
-  }
+  if (hash === undefined) return malformed(`its hash ${signer.digestOid} is not known`);
   const certificate = candidates.find(({ publicKey }) => {
     try {
-      return verify(hash, signedBytes, publicKey, signer.signature);
+      return verify(hash, module, publicKey, signer.signature);
     } catch {
       return false; // A key that cannot verify at all, or a hash that this OpenSSL refuses.
     }
   });
   return certificate === undefined
-    ? { status: 'invalid', why: 'it was made for other bytes or by another key' }
+    ? { status: 'invalid', reason: 'tampered', why: 'it was made for other bytes or by another key' }
     : { status: 'valid', certificate, hash };
+}
+
+function malformed(why: string): SignatureVerdict {
+  return { status: 'invalid', reason: 'malformed', why };
 }
 
 function isNamed(certificate: Certificate, id: SignerId): boolean {

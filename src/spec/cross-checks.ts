@@ -1,5 +1,5 @@
 import type { SpecProblem } from '../errors.ts';
-import type { DocumentPath, SpecDocument } from './document.ts';
+import { formatPath, type DocumentPath, type SpecDocument } from './document.ts';
 import { moduleNameOfPath } from './module-name.ts';
 import { findNearest } from './nearest.ts';
 import { problemAt } from './problems.ts';
@@ -17,10 +17,7 @@ export function crossCheck(document: SpecDocument): readonly SpecProblem[] {
   checkReleases(record(set['targets']), report);
   checkTwice(list(record(set['rollout'])['pools']), ['rollout', 'pools'], report);
   checkDrivers(list(set['drivers']), report);
-  list(set['sign']).forEach((signer, index) => {
-    const passphrase = record(signer)['passphrase'];
-    checkOneOf(passphrase, ['env', 'file'], { path: ['sign', index, 'passphrase'], report });
-  });
+  checkSigning(set['sign'], report);
   return problems;
 }
 
@@ -29,6 +26,47 @@ type Reporter = (path: DocumentPath, message: string, hint: string) => void;
 interface Place {
   readonly path: DocumentPath;
   readonly report: Reporter;
+}
+
+/** What goes with which kind of signer. */
+const SIGNER_KEYS = {
+  file: ['passphrase'],
+  pkcs11: ['library', 'pin'],
+  command: ['input', 'timeoutSeconds'],
+} as const;
+
+const SIGNER_WORDS = { file: 'a key file', pkcs11: 'a key in a token ("pkcs11:...")', command: '"command"' };
+
+function checkSigning(sign: unknown, report: Reporter): void {
+  const certificates = list(sign).map((signer) => record(signer)['certificate']);
+  checkTwice(certificates, ['sign'], report);
+  list(sign).forEach((entry, index) => {
+    const path = ['sign', index];
+    const signer = record(entry);
+    checkOneOf(entry, ['key', 'command'], { path, report });
+    for (const name of ['passphrase', 'pin']) {
+      checkOneOf(signer[name], ['env', 'file'], { path: [...path, name], report });
+    }
+    if (list(signer['command'])[0] === '') {
+      report([...path, 'command', 0], '"command[0]" names no program', 'Write its name or its path.');
+    }
+    const kind = signerKind(signer);
+    if (kind === undefined) return;
+    for (const [other, keys] of Object.entries(SIGNER_KEYS)) {
+      for (const key of keys) {
+        if (other === kind || signer[key] === undefined) continue;
+        const owner = SIGNER_WORDS[other as keyof typeof SIGNER_WORDS];
+        report([...path, key], `${quote(key)} goes with ${owner}`, 'Leave it out.');
+      }
+    }
+  });
+}
+
+function signerKind(signer: Readonly<Record<string, unknown>>): keyof typeof SIGNER_KEYS | undefined {
+  const { key, command } = signer;
+  if (command !== undefined) return key === undefined ? 'command' : undefined;
+  if (typeof key !== 'string') return undefined;
+  return /^pkcs11:/i.test(key) ? 'pkcs11' : 'file';
 }
 
 function checkReleases(targets: Readonly<Record<string, unknown>>, report: Reporter): void {
@@ -154,7 +192,7 @@ function checkSoftdeps(
 function checkOneOf(value: unknown, keys: readonly string[], { path, report }: Place): void {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return;
   const present = keys.filter((key) => Object.hasOwn(value, key));
-  const what = quote(path.at(-1));
+  const what = quote(typeof path.at(-1) === 'number' ? formatPath(path.slice(-2)) : path.at(-1));
   const choice = keys
     .map(quote)
     .join(', ')
@@ -162,11 +200,15 @@ function checkOneOf(value: unknown, keys: readonly string[], { path, report }: P
   if (present.length > 1) {
     report(path, `${what} has ${present.map(quote).join(' and ')}`, `Keep exactly one of ${choice}.`);
   }
-  const hasOther = Object.keys(value).some((key) => !BUILD_KEYS.has(key) && !keys.includes(key));
+  const hasOther = Object.keys(value).some((key) => !COMPANIONS.has(key) && !keys.includes(key));
   if (present.length === 0 && !hasOther) report(path, `${what} has no ${choice}`, 'Add one of them.');
 }
 
-const BUILD_KEYS = new Set(['args', 'secrets', 'workdir', 'stage', 'output']);
+/** Keys that stand beside one of a choice, and are none of it. */
+const COMPANIONS = new Set([
+  ...['args', 'secrets', 'workdir', 'stage', 'output'],
+  ...['certificate', 'hash', ...Object.values(SIGNER_KEYS).flat()],
+]);
 
 function checkTwice(items: readonly unknown[], path: DocumentPath, report: Reporter): void {
   items.forEach((item, index) => {

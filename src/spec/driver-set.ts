@@ -3,6 +3,7 @@ import type { Reference } from '../oci/reference.ts';
 import type { KernelFlavour } from './kernel-release.ts';
 import type { ModuleName } from './module-name.ts';
 import type { OpenShiftVersion } from './openshift-version.ts';
+import type { Pkcs11Uri } from './pkcs11-uri.ts';
 
 /**
  * A spec that was read and checked: drivers, the releases they are built for, and where the images go. Paths are kept
@@ -16,8 +17,7 @@ export interface DriverSet {
   readonly targets: TargetSelection;
   /** At least one. */
   readonly drivers: readonly Driver[];
-  /** Undefined: modules stay unsigned. */
-  readonly signer: SignerSettings | undefined;
+  readonly signing: Signing;
   readonly publish: {
     /** Repository of the layered images, without tag and digest. */
     readonly osImage: Reference;
@@ -117,17 +117,52 @@ export interface Softdep {
 /** Hash that a module signature is made with. */
 export type SignatureHash = 'sha256' | 'sha384' | 'sha512';
 
+/** How the modules of a set are signed. */
+export type Signing =
+  | { readonly type: 'unsigned' }
+  /** With a key that lives for one build and is never written; what is made so cannot be published. */
+  | { readonly type: 'throw-away' }
+  /** One signer, or two while a key is being replaced. */
+  | { readonly type: 'signers'; readonly signers: readonly [SignerSettings, ...SignerSettings[]] };
+
 /** A key and its certificate, by reference. */
-export interface SignerSettings {
-  /** File of the private key. */
-  readonly key: string;
+export type SignerSettings = KeyFileSettings | Pkcs11Settings | CommandSettings;
+
+interface AnySignerSettings {
   /** File of the certificate. */
   readonly certificate: string;
   readonly hash: SignatureHash;
-  /** Where the passphrase of the key is; undefined: the key has none. */
-  readonly passphrase: PassphraseSource | undefined;
 }
 
-/** A passphrase by reference: an environment variable, or a file whose first line it is. */
-export type PassphraseSource =
+/** A private key in a file. */
+export interface KeyFileSettings extends AnySignerSettings {
+  readonly type: 'file';
+  readonly key: string;
+  /** Where the passphrase of the key is; undefined: the key has none. */
+  readonly passphrase: SecretSource | undefined;
+}
+
+/** A private key in a token that speaks PKCS#11. */
+export interface Pkcs11Settings extends AnySignerSettings {
+  readonly type: 'pkcs11';
+  readonly key: Pkcs11Uri;
+  /** Library of the token; undefined: the one that the URI or `PKCS11_MODULE_PATH` names. */
+  readonly library: string | undefined;
+  /** Where the PIN of the token is; undefined: where the URI says, or the token asks for none. */
+  readonly pin: SecretSource | undefined;
+}
+
+/** A program that signs. */
+export interface CommandSettings extends AnySignerSettings {
+  readonly type: 'command';
+  /** The program and its arguments; no shell reads them. */
+  readonly command: readonly [string, ...string[]];
+  /** What it is given: the module without a signature, or its digest. */
+  readonly input: 'file' | 'digest';
+  /** How long it may take for one module, in milliseconds. */
+  readonly timeoutMs: number;
+}
+
+/** A secret by reference: an environment variable, or a file whose first line it is. */
+export type SecretSource =
   { readonly type: 'env'; readonly name: string } | { readonly type: 'file'; readonly path: string };

@@ -8,7 +8,6 @@ import { Spec } from './schema.ts';
 const NOT_YET: Readonly<Record<string, readonly string[]>> = {
   'drivers[].source': ['archive', 'srpm', 'rpm', 'dkms', 'image'],
   'drivers[]': ['dependsOn'],
-  'sign[]': ['command'],
   publish: ['kmodImage'],
   rollout: ['day1'],
 };
@@ -78,21 +77,51 @@ function describeIssue(issue: z.core.$ZodIssue, { document, schema }: Surroundin
     case 'invalid_key':
       return issue.issues.map((inner) => problemAt(document, path, messageAndHint(inner)));
     case 'too_small':
+      if (issue.origin !== 'array') {
+        return [problemAt(document, path, { message: `${name} is too small: ${issue.minimum} at least` })];
+      }
       return [problemAt(document, path, { message: `${name} is empty`, hint: 'List at least one.' })];
     case 'too_big':
+      if (issue.origin !== 'array') {
+        return [problemAt(document, path, { message: `${name} is too large: ${issue.maximum} at most` })];
+      }
       return [
         problemAt(document, path, {
           message: `${name} has too many entries: ${issue.maximum} at most`,
           hint: 'This version does not do more yet.',
         }),
       ];
+    case 'invalid_union':
+      return describeUnion(issue, { document, schema });
     case 'custom':
     case 'invalid_format':
-    case 'invalid_union':
     case 'invalid_element':
     case 'not_multiple_of':
       return [problemAt(document, path, messageAndHint(issue))];
   }
+}
+
+/** What is wrong with the one form that was meant; when that cannot be told, which forms there are. */
+function describeUnion(
+  issue: z.core.$ZodIssueInvalidUnion,
+  surroundings: Surroundings,
+): readonly SpecProblem[] {
+  const isOtherForm = ({ code, path }: z.core.$ZodIssue): boolean =>
+    path.length === 0 && (code === 'invalid_type' || code === 'invalid_value');
+  const meant = issue.errors.find((issues) => !issues.some(isOtherForm));
+  if (meant !== undefined) {
+    return meant.flatMap((inner) =>
+      describeIssue({ ...inner, path: [...issue.path, ...inner.path] }, surroundings),
+    );
+  }
+  const forms = issue.errors.flat().flatMap((inner) => {
+    if (inner.code === 'invalid_type') return [withArticle(inner.expected)];
+    return inner.code === 'invalid_value' ? inner.values.map((value) => JSON.stringify(value)) : [];
+  });
+  const path = issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part));
+  const value = valueAt(surroundings.document.value, path);
+  const message = `${nameOf(path)} must be ${forms.join(' or ')}, not ${describe(value, path)}`;
+  return [problemAt(surroundings.document, path, { message })];
 }
 
 function messageAndHint(issue: z.core.$ZodIssue): { message: string; hint: string | undefined } {
@@ -133,10 +162,19 @@ function isNotYet(path: DocumentPath, key: string): boolean {
 /** Keys that the JSON Schema allows at a path. */
 function knownKeysAt(schema: unknown, path: DocumentPath): readonly string[] {
   let at = schema;
-  for (const part of path) {
-    at = typeof part === 'number' ? property(at, 'items') : property(property(at, 'properties'), part);
-  }
+  for (const part of path) at = schemaBelow(at, part);
   return Object.keys(property(at, 'properties') ?? {});
+}
+
+/** The schema of a key or an item; of a choice of forms, that of the first form that has one. */
+function schemaBelow(schema: unknown, part: string | number): unknown {
+  const forms = property(schema, 'anyOf');
+  if (Array.isArray(forms)) {
+    return forms.map((form) => schemaBelow(form, part)).find((below) => below !== undefined);
+  }
+  return typeof part === 'number'
+    ? property(schema, 'items')
+    : property(property(schema, 'properties'), part);
 }
 
 function valueAt(value: unknown, path: DocumentPath): unknown {
@@ -158,9 +196,9 @@ function nameOf(path: DocumentPath): string {
   return JSON.stringify(formatPath(path.slice(Math.max(fromKey, 0))));
 }
 
-/** What is written under "passphrase" by mistake may be the passphrase. */
+/** What is written under "passphrase" by mistake may be the passphrase; arguments of commands may hold anything. */
 function isPrivate(path: DocumentPath): boolean {
-  return path.includes('passphrase');
+  return path.includes('passphrase') || path.includes('pin') || path.includes('command');
 }
 
 function describe(value: unknown, path: DocumentPath): string {

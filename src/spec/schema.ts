@@ -136,18 +136,59 @@ const DriverEntry = z.strictObject({
   firmware: path.optional().describe('Directory whose files go under usr/lib/firmware.'),
 });
 
-const Signer = z.strictObject({
-  key: parsed(values.parseKeyFile).describe('File of the private key: "file:PATH".'),
-  certificate: path.describe('File of its certificate, DER or PEM.'),
-  hash: z.enum(['sha256', 'sha384', 'sha512']).prefault('sha256'),
-  passphrase: z
-    .strictObject({
-      env: text(values.VARIABLE_NAME).optional().describe('Environment variable that holds it.'),
-      file: path.optional().describe('File whose first line it is.'),
-    })
-    .meta(exactlyOne('env', 'file'))
-    .optional(),
-});
+const Secret = z
+  .strictObject({
+    env: text(values.VARIABLE_NAME).optional().describe('Environment variable that holds it.'),
+    file: path.optional().describe('File whose first line it is.'),
+  })
+  .meta(exactlyOne('env', 'file'));
+
+const Signer = z
+  .strictObject({
+    key: parsed(values.parseKeySource)
+      .optional()
+      .describe(
+        'Private key: "file:PATH" (PEM or DER), or "pkcs11:token=NAME;object=LABEL" for a token (RFC 7512).',
+      ),
+    passphrase: Secret.optional().describe('Passphrase of the key file.'),
+    library: path
+      .optional()
+      .describe(
+        'PKCS#11 library of the token. Without it, "module-path" of the URI, else $PKCS11_MODULE_PATH.',
+      ),
+    pin: Secret.optional().describe('PIN of the token. Without it, "pin-source" of the URI, else none.'),
+    command: z
+      .array(text(values.WORD))
+      .min(1)
+      .optional()
+      .describe(
+        'Program that signs, and its arguments; no shell reads them. It runs in the directory of the spec, gets its ' +
+          'input on stdin and the rest in variables (KMODLAYER_HASH, KMODLAYER_MODULE, KMODLAYER_CERTIFICATE, and ' +
+          'KMODLAYER_FILE or KMODLAYER_DIGEST), and prints the signature: the bare value, or a detached CMS message.',
+      ),
+    input: z
+      .enum(['digest', 'file'])
+      .optional()
+      .describe('What "command" is given: the digest (the default), or the module without a signature.'),
+    timeoutSeconds: z
+      .int()
+      .min(1)
+      .max(3600)
+      .optional()
+      .describe('How long "command" may take for one module; 60 when absent.'),
+    certificate: path.describe('File of the certificate of the key, DER or PEM.'),
+    hash: z.enum(['sha256', 'sha384', 'sha512']).prefault('sha256'),
+  })
+  .describe('Exactly one of "key" and "command".')
+  .meta(exactlyOne('key', 'command'));
+
+const Signing = z
+  .union([z.literal('throw-away'), z.array(Signer).max(2)])
+  .prefault([])
+  .describe(
+    'How to sign: one signer, or two while a key is being replaced. "throw-away" signs with a key that is made for the ' +
+      'one build and forgotten; such images cannot be published. Without it, modules stay unsigned.',
+  );
 
 /** The shape of `kmodlayer.yaml`; `spec.schema.json` is made from it. */
 export const Spec = z
@@ -157,7 +198,7 @@ export const Spec = z
     metadata: z.strictObject({ name: text({ ...values.DNS_LABEL, what: 'name of the set' }) }),
     targets: Targets,
     drivers: z.array(DriverEntry).min(1),
-    sign: z.array(Signer).max(1).prefault([]).describe('How to sign. Without it, modules stay unsigned.'),
+    sign: Signing,
     publish: z.strictObject({
       osImage: parsed(values.parseRepository).describe('Repository that receives the layered images.'),
     }),

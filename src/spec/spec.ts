@@ -1,7 +1,15 @@
 import { SpecError, type SpecProblem } from '../errors.ts';
 import { crossCheck } from './cross-checks.ts';
 import { readDocument } from './document.ts';
-import type { Driver, DriverBuild, DriverSet, DriverSource, SignerSettings } from './driver-set.ts';
+import type {
+  Driver,
+  DriverBuild,
+  DriverSet,
+  DriverSource,
+  SecretSource,
+  SignerSettings,
+  Signing,
+} from './driver-set.ts';
 import { findShapeProblems } from './problems.ts';
 import { Spec } from './schema.ts';
 
@@ -49,7 +57,7 @@ function driverSetOf(spec: Spec, file: string): DriverSet {
       kernels: [...new Set(targets.kernels)],
     },
     drivers: spec.drivers.map(driverOf),
-    signer: signerOf(spec.sign[0]),
+    signing: signingOf(spec.sign),
     publish: spec.publish,
     rollout: spec.rollout,
   };
@@ -90,18 +98,40 @@ function buildOf(build: Spec['drivers'][number]['build']): DriverBuild {
   };
 }
 
-function signerOf(entry: Spec['sign'][number] | undefined): SignerSettings | undefined {
-  if (entry === undefined) return undefined;
-  const { env, file } = entry.passphrase ?? {};
+/** How long a command may take for one module when the spec does not say. */
+const COMMAND_TIMEOUT_SECONDS = 60;
+
+function signingOf(sign: Spec['sign']): Signing {
+  if (sign === 'throw-away') return { type: 'throw-away' };
+  const [first, ...others] = sign.map(signerOf);
+  return first === undefined ? { type: 'unsigned' } : { type: 'signers', signers: [first, ...others] };
+}
+
+function signerOf(entry: Exclude<Spec['sign'], string>[number]): SignerSettings {
+  const { key, certificate, hash } = entry;
+  if (key?.type === 'pkcs11') {
+    const { library, pin } = entry;
+    return { type: 'pkcs11', key: key.uri, certificate, hash, library, pin: secretOf(pin) };
+  }
+  if (key !== undefined) {
+    return { type: 'file', key: key.path, certificate, hash, passphrase: secretOf(entry.passphrase) };
+  }
+  // `crossCheck` has seen that there is a command when there is no key.
+  const [program = '', ...args] = entry.command ?? [];
   return {
-    key: entry.key,
-    certificate: entry.certificate,
-    hash: entry.hash,
-    passphrase:
-      env !== undefined
-        ? { type: 'env', name: env }
-        : file !== undefined
-          ? { type: 'file', path: file }
-          : undefined,
+    type: 'command',
+    command: [program, ...args],
+    certificate,
+    hash,
+    input: entry.input ?? 'digest',
+    timeoutMs: 1000 * (entry.timeoutSeconds ?? COMMAND_TIMEOUT_SECONDS),
   };
+}
+
+function secretOf(
+  entry: { env?: string | undefined; file?: string | undefined } = {},
+): SecretSource | undefined {
+  const { env, file } = entry;
+  if (env !== undefined) return { type: 'env', name: env };
+  return file === undefined ? undefined : { type: 'file', path: file };
 }

@@ -2,6 +2,7 @@ import { SpecError } from '../errors.ts';
 import { formatReference, parseReference, unpinned, type Reference } from '../oci/reference.ts';
 import type { ReleaseRequest } from './driver-set.ts';
 import { parseOpenShiftVersion } from './openshift-version.ts';
+import { parsePkcs11Uri, type Pkcs11Uri } from './pkcs11-uri.ts';
 
 /** A rule for text: what it must match, and what to say when it does not. */
 export interface TextRule {
@@ -36,6 +37,14 @@ export const LINE = {
   pattern: /^[^\0-\x1f\x7f]{1,4096}$/,
   what: 'text',
   hint: 'Write one line without control characters.',
+} as const satisfies TextRule;
+
+// An argument of a program that no shell reads; it may be empty.
+export const WORD = {
+  pattern: /^[^\0]{0,4096}$/,
+  what: 'argument',
+  isPrivate: true,
+  hint: 'Leave control characters out, and keep the argument short.',
 } as const satisfies TextRule;
 
 export const COMMAND = {
@@ -181,20 +190,17 @@ export function parseGitUrl(text: string): string {
   return text;
 }
 
+/** Where a private key is. */
+export type KeySource =
+  { readonly type: 'file'; readonly path: string } | { readonly type: 'pkcs11'; readonly uri: Pkcs11Uri };
+
 /**
- * Reads where a private key is: `file:PATH` or a plain path.
+ * Reads where a private key is: `file:PATH`, a plain path, or `pkcs11:...`.
  *
  * @throws {SpecError} `VALUE_INVALID`.
  */
-export function parseKeyFile(text: string): string {
-  if (/^pkcs11:/i.test(text)) {
-    throw invalid(
-      'key',
-      'pkcs11:...',
-      'this version does not sign with PKCS#11 keys yet',
-      'Use a key file: "file:PATH".',
-    );
-  }
+export function parseKeySource(text: string): KeySource {
+  if (/^pkcs11:/i.test(text)) return { type: 'pkcs11', uri: parsePkcs11Uri(text) };
   if (text.includes('-----BEGIN')) {
     throw new SpecError('VALUE_INVALID', 'Cannot use this key: it is the key itself', {
       hint: 'Keep the key in a file of its own and name that file: "file:PATH".',
@@ -202,7 +208,7 @@ export function parseKeyFile(text: string): string {
   }
   const path = text.startsWith('file:') ? text.slice('file:'.length) : text;
   if (!LINE.pattern.test(path)) throw invalid('key', text, 'it names no file', 'Write "file:PATH".');
-  return path;
+  return { type: 'file', path };
 }
 
 /** The `VALUE_INVALID` error of one value. */

@@ -53,7 +53,7 @@ describe('kmodlayer build', () => {
           image: expect.stringMatching(/\/out@sha256:[0-9a-f]{64}$/) as unknown,
           wasThere: false,
           drivers: [{ name: 'hello', version: '1.0.0' }],
-          signer: { hash: 'sha256' },
+          signers: [{ hash: 'sha256' }],
         },
       ],
       failures: [],

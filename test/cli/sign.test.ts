@@ -2,6 +2,7 @@ import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { parse, stringify } from 'yaml';
 import { runCli, type CliRun } from '../support/cli.ts';
 
 const MODULES = resolve('fixtures/modules');
@@ -57,6 +58,50 @@ describe('kmodlayer sign', () => {
     expect((await sign('--check', ...KEY.slice(2), 'kl_provider.ko.gz')).exitCode).toBe(0);
   });
 
+  it('signs by a program, and shows what it says', async () => {
+    const script = `#!/bin/sh
+echo "signing $KMODLAYER_MODULE with $1" >&2
+exec "${process.execPath}" -e "process.stdout.write(require('crypto').sign('sha256',require('fs').readFileSync(0),require('fs').readFileSync('${join(MODULES, 'test-only-rsa.key')}')))"
+`;
+    await writeFile(join(directory, 'sign.sh'), script, { mode: 0o755 });
+    const command = ['--command', './sign.sh', '--command-arg', '--key', '--command-input', 'file'];
+
+    const { exitCode, stderr } = await sign(
+      ...command,
+      ...KEY.slice(2),
+      '--output-dir',
+      'out',
+      'kl_provider.ko',
+    );
+
+    expect(stderr).toBe('sign.sh | signing kl_provider with --key\n');
+    expect(exitCode).toBe(0);
+    expect(await readFile(join(directory, 'out/kl_provider.ko'))).toEqual(
+      await readFile(join(MODULES, 'kl_provider.sha256.ko')),
+    );
+  });
+
+  it('signs as a spec says, for two signers, and checks for either', async () => {
+    const { publish, ...spec } = parse(await readFile('fixtures/specs/minimal.yaml', 'utf8')) as {
+      publish: unknown;
+    };
+    const [rsa, ec] = ['test-only-rsa', 'test-only-ec'].map((name) => join(MODULES, name));
+    const signers = [rsa, ec].map((path) => ({ key: `${path}.key`, certificate: `${path}.pem` }));
+    await writeFile(join(directory, 'spec.yaml'), stringify({ ...spec, sign: signers, publish }));
+
+    const { exitCode, stdout } = await sign('-f', 'spec.yaml', '--in-place', 'kl_provider.ko', '-o', 'json');
+
+    expect(exitCode).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ modules: [{ signature: { signers: { length: 2 } } }] });
+    for (const certificate of [
+      ['--cert', `${rsa}.pem`],
+      ['--cert', `${ec}.pem`],
+      ['-f', 'spec.yaml'],
+    ]) {
+      expect((await sign('--check', ...certificate, 'kl_provider.ko')).exitCode).toBe(0);
+    }
+  });
+
   it('ends --check with 1 when a module is not signed', async () => {
     await sign(...KEY, '--in-place', 'kl_provider.ko');
 
@@ -84,7 +129,13 @@ describe('kmodlayer sign', () => {
     [[...KEY, '--output-dir', 'out', 'kl_provider.ko', 'kl_provider.ko.xz'], 2, 'two files would be'],
     [[...KEY, '--in-place', '--output-dir', 'out', 'kl_provider.ko'], 2, 'cannot be used with'],
     [['--check', 'kl_provider.ko'], 2, 'no certificate'],
-    [['--key', 'pkcs11:a', '--cert', 'b', '--in-place', 'kl_provider.ko'], 2, 'PKCS#11'],
+    [['--key', 'pkcs11:a', '--cert', 'b', '--in-place', 'kl_provider.ko'], 2, 'PKCS#11 URI'],
+    [['--key', 'k', '--in-place', 'kl_provider.ko'], 2, 'Cannot sign: no certificate'],
+    [[...KEY, '--cert', 'b', '--in-place', 'kl_provider.ko'], 2, 'there are two certificates'],
+    [[...KEY, '--command', 'a', '--in-place', 'kl_provider.ko'], 2, 'cannot be used with'],
+    [[...KEY, '--pin-env', 'P', '--in-place', 'kl_provider.ko'], 2, '--pin-env does not go with this --key'],
+    [[...KEY, '--command-timeout', '0', '--in-place', 'kl_provider.ko'], 2, 'Give a number from 1 to 3600'],
+    [['--command', './nobody', ...KEY.slice(2), '--in-place', 'kl_provider.ko'], 7, 'Cannot run the signer'],
     [['--key', 'nowhere', '--cert', 'b', '--in-place', 'kl_provider.ko'], 7, 'Cannot read the private key'],
     [[...KEY, '--in-place', 'nowhere.ko'], 2, 'there is no such file'],
   ])('ends %j with %i', async (argv, expected, message) => {

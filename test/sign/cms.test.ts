@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseCertificate } from '../../src/sign/certificate.ts';
-import { parseSignedData, writeSignedData } from '../../src/sign/cms.ts';
+import { isSignedData, parseSignedData, writeSignedData, writeSignerInfo } from '../../src/sign/cms.ts';
 import { writeDer } from '../../src/sign/der.ts';
 import { splitSignature } from '../../src/sign/module-signature.ts';
 import { readModuleFixture } from '../kmod/fixtures.ts';
@@ -16,17 +16,29 @@ describe('writeSignedData()', () => {
     const { issuer, serial, subjectKeyId = Buffer.alloc(0) } = parseCertificate(readModuleFixture(pem));
     const id = kind === 'key-id' ? { kind, keyId: subjectKeyId } : { kind, issuer, serial };
 
-    const [signer] = parseSignedData(theirs);
-    const ours = writeSignedData({ id, keyType, hash, signature: signer?.signature ?? Buffer.alloc(0) });
+    const [signer] = parseSignedData(theirs).signers;
+    const signature = signer?.signature ?? Buffer.alloc(0);
+    const ours = writeSignedData([writeSignerInfo({ id, keyType, hash, signature })]);
 
     expect(signer?.id).toEqual(id);
     expect(ours.toString('hex')).toBe(theirs.toString('hex'));
   });
 });
 
+describe('isSignedData()', () => {
+  it('tells a message from other DER, whatever its length', () => {
+    const value = writeDer(0x30, writeDer(0x02, Buffer.from([1])), writeDer(0x02, Buffer.from([2])));
+
+    expect(isSignedData(cmsOf('kl_provider.sha256.ko'))).toBe(true);
+    expect(isSignedData(Buffer.from('308006092a864886f70d010702', 'hex'))).toBe(true);
+    expect(isSignedData(value)).toBe(false);
+    expect(isSignedData(Buffer.alloc(0))).toBe(false);
+  });
+});
+
 describe('parseSignedData()', () => {
   it('reads the hash of the content from the attributes of a signer', () => {
-    const [signer] = parseSignedData(cmsOf('kl_provider.attributes.ko'));
+    const [signer] = parseSignedData(cmsOf('kl_provider.attributes.ko')).signers;
 
     expect(signer?.attributes?.messageDigest).toHaveLength(48);
     expect(signer?.attributes?.signedBytes[0]).toBe(0x31);

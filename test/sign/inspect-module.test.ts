@@ -40,14 +40,13 @@ describe('inspectModule()', () => {
   it('shows the signature as modinfo does', async () => {
     const { signature } = await inspectModule(readModuleFixture('kl_provider.sha256.ko'));
 
-    expect(signature).toEqual({
-      idType: 'PKCS#7',
+    const signer = {
       signer: 'Test only, trust nowhere',
       key: 'E1:D2:C3:B4:A5:96:87:78',
       keyKind: 'serial',
       hash: 'sha256',
-      sizeBytes: 429,
-    });
+    };
+    expect(signature).toEqual({ idType: 'PKCS#7', ...signer, sizeBytes: 429, signers: [signer] });
   });
 
   it('shows the identifier of the key when the signature names nothing else', async () => {

@@ -1,4 +1,4 @@
-import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
+import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { makeKeyFileSigner } from '../../src/sign/key-file.ts';
@@ -17,26 +17,21 @@ describe('makeKeyFileSigner()', () => {
     ['PKCS#1 in DER', key.export({ format: 'der', type: 'pkcs1' })],
     ['a file with the certificate before it', Buffer.concat([certificate, pem])],
   ])('signs with a key in %s', async (_form, bytes) => {
-    const expected = await makeKeyFileSigner({ key: pem, certificate }).sign(data, 'sha256');
+    const expected = await makeKeyFileSigner({ key: pem, certificate }).sign({ data, hash: 'sha256' });
 
-    const signature = await makeKeyFileSigner({ key: bytes, certificate }).sign(data, 'sha256');
+    const answer = await makeKeyFileSigner({ key: bytes, certificate }).sign({ data, hash: 'sha256' });
 
-    expect(Buffer.from(signature).equals(expected)).toBe(true);
+    expect(answer).toEqual(expected);
   });
 
   it.each(['pem', 'der'] as const)(
     'signs with an encrypted key in %s when the passphrase is right',
     async (format) => {
-      const options = { type: 'pkcs8', cipher: 'aes-256-cbc', passphrase: 'open sesame' } as const;
-      const bytes = Buffer.from(
-        format === 'pem'
-          ? key.export({ ...options, format: 'pem' })
-          : key.export({ ...options, format: 'der' }),
-      );
+      const bytes = encrypted(format);
 
       const signer = makeKeyFileSigner({ key: bytes, passphrase: 'open sesame', certificate });
 
-      expect(await signer.sign(data, 'sha512')).toHaveLength(256);
+      expect(await signer.sign({ data, hash: 'sha512' })).toMatchObject({ value: { length: 256 } });
       expect(() => makeKeyFileSigner({ key: bytes, passphrase: 'wrong', certificate })).toThrow(
         expect.objectContaining({ code: 'KEY_UNREADABLE' }),
       );
@@ -45,6 +40,32 @@ describe('makeKeyFileSigner()', () => {
       );
     },
   );
+
+  it.each<[string, Buffer, string | undefined, RegExp]>([
+    ['an encrypted key without its passphrase', encrypted('pem'), undefined, /it is encrypted/],
+    ['the same in DER', encrypted('der'), undefined, /it is encrypted/],
+    ['a wrong passphrase', encrypted('pem'), 'wrong', /the passphrase is wrong/],
+    ['a wrong passphrase for DER', encrypted('der'), 'wrong', /the passphrase is wrong/],
+    ['a certificate', certificate, undefined, /it holds a certificate only/],
+    [
+      'a public key',
+      Buffer.from(createPublicKey(key).export({ format: 'pem', type: 'spki' })),
+      undefined,
+      /it holds a public key only/,
+    ],
+    [
+      'a key of OpenSSH',
+      Buffer.from('-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n'),
+      undefined,
+      /it is a key of OpenSSH/,
+    ],
+    ['PKCS#12', Buffer.from('3082010002010330820100', 'hex'), undefined, /it is PKCS#12/],
+    ['text', Buffer.from('key'), undefined, /it is none, or damaged/],
+  ])('says what is wrong with %s', (_what, bytes, passphrase, message) => {
+    expect(() => makeKeyFileSigner({ key: bytes, passphrase, certificate })).toThrow(
+      expect.objectContaining({ code: 'KEY_UNREADABLE', message: expect.stringMatching(message) as string }),
+    );
+  });
 
   it('refuses a certificate that belongs to another key', () => {
     expect(() => makeKeyFileSigner({ key: readModuleFixture('test-only-ec.key'), certificate })).toThrow(
@@ -85,6 +106,13 @@ describe('makeKeyFileSigner()', () => {
     expect(error).toMatchObject({ code: 'KEY_UNREADABLE' });
   });
 });
+
+function encrypted(format: 'pem' | 'der'): Buffer {
+  const options = { type: 'pkcs8', cipher: 'aes-256-cbc', passphrase: 'open sesame' } as const;
+  return Buffer.from(
+    format === 'pem' ? key.export({ ...options, format: 'pem' }) : key.export({ ...options, format: 'der' }),
+  );
+}
 
 function caught(run: () => unknown): unknown {
   try {

@@ -1,8 +1,12 @@
 import { generateKeyPairSync, sign as signRaw } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { parseCertificate } from '../../src/sign/certificate.ts';
+import { parseSignedData } from '../../src/sign/cms.ts';
+import { describeSignature } from '../../src/sign/describe-signature.ts';
 import { makeKeyFileSigner } from '../../src/sign/key-file.ts';
-import { signModule } from '../../src/sign/sign.ts';
+import { splitSignature } from '../../src/sign/module-signature.ts';
+import { signModule, signModuleByAll } from '../../src/sign/sign.ts';
+import type { Signer } from '../../src/sign/signer.ts';
 import { verifyModuleSignature } from '../../src/sign/verify-signature.ts';
 import { readModuleFixture } from '../kmod/fixtures.ts';
 
@@ -61,9 +65,9 @@ describe('signModule()', () => {
 
   it('refuses a signer whose key is not the one of its certificate', async () => {
     const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
-    const liar = {
+    const liar: Signer = {
       certificate: rsa.certificate,
-      sign: (data: Uint8Array) => Promise.resolve(signRaw('sha256', data, privateKey)),
+      sign: async ({ data }) => ({ type: 'value', value: signRaw('sha256', data, privateKey) }),
     };
 
     await expect(signModule(plain, liar, { hash: 'sha256' })).rejects.toMatchObject({
@@ -77,5 +81,69 @@ describe('signModule()', () => {
     await expect(
       signModule(plain, { ...rsa, certificate }, { hash: 'sha256', useKeyId: true }),
     ).rejects.toMatchObject({ code: 'CERTIFICATE_INVALID' });
+  });
+});
+
+describe('signModuleByAll()', () => {
+  it('makes one message that each of two signers vouches for', async () => {
+    const signed = await signModuleByAll(plain, [
+      { signer: ec, hash: 'sha384' },
+      { signer: rsa, hash: 'sha256' },
+    ]);
+
+    expect(verifyModuleSignature(signed, [rsa.certificate])).toMatchObject({
+      status: 'valid',
+      hash: 'sha256',
+    });
+    expect(verifyModuleSignature(signed, [ec.certificate])).toMatchObject({
+      status: 'valid',
+      hash: 'sha384',
+    });
+    expect(verifyModuleSignature(signed, [])).toMatchObject({ status: 'unknown-key' });
+    expect(describeSignature(signed)?.signers).toHaveLength(2);
+  });
+
+  it('says that it is tampered with when one of two known signers does not hold', async () => {
+    const signed = await signModuleByAll(plain, [
+      { signer: ec, hash: 'sha256' },
+      { signer: rsa, hash: 'sha256' },
+    ]);
+    const { signers } = parseSignedData(splitSignature(signed).cms ?? Buffer.alloc(0));
+    const value = signers.find(({ signatureOid }) => signatureOid === '1.2.840.113549.1.1.1')?.signature;
+    const at = signed.indexOf(value ?? 'nothing');
+    signed[at] = (signed[at] ?? 0) ^ 1;
+
+    const verdict = verifyModuleSignature(signed, [ec.certificate, rsa.certificate]);
+
+    expect(at).toBeGreaterThan(0);
+    expect(verdict).toMatchObject({ status: 'invalid', reason: 'tampered' });
+    expect(verifyModuleSignature(signed, [ec.certificate])).toMatchObject({ status: 'valid' });
+  });
+
+  it('refuses to name two signers in two ways, which kernels do not read', async () => {
+    const requests = [
+      { signer: rsa, hash: 'sha256', useKeyId: true },
+      { signer: ec, hash: 'sha256' },
+    ] as const;
+
+    await expect(signModuleByAll(plain, requests)).rejects.toMatchObject({
+      code: 'SIGNATURE_INVALID',
+      message: expect.stringContaining('its signers are not named in one way') as string,
+    });
+  });
+
+  it('tells signers the name of the module', async () => {
+    const names: unknown[] = [];
+    const listening: Signer = {
+      certificate: rsa.certificate,
+      sign: (request) => {
+        names.push(request.module);
+        return rsa.sign(request);
+      },
+    };
+
+    await signModuleByAll(plain, [{ signer: listening, hash: 'sha256' }], 'kl_provider');
+
+    expect(names).toEqual(['kl_provider']);
   });
 });

@@ -32,7 +32,7 @@ describe('parseSpec()', () => {
       name: 'acme-nic',
       file: 'dir/kmodlayer.yaml',
       targets: { arches: ['x86_64'], streams: undefined, kernels: ['default'], exclude: [] },
-      signer: undefined,
+      signing: { type: 'unsigned' },
       rollout: { pools: ['worker'] },
     });
     expect(set.targets.releaseRepository).toBeUndefined();
@@ -69,11 +69,12 @@ describe('parseSpec()', () => {
       softdeps: [{ module: 'ice', pre: ['gnss'], post: ['irdma_acme'] }],
       firmware: './ddp',
     });
-    expect(set.signer).toEqual({
-      key: './signing.key',
-      certificate: './signing.der',
-      hash: 'sha512',
-      passphrase: { type: 'env', name: 'SIGNING_PASSPHRASE' },
+    expect(set.signing).toMatchObject({
+      type: 'signers',
+      signers: [
+        { type: 'file', hash: 'sha512', passphrase: { type: 'env', name: 'SIGNING_PASSPHRASE' } },
+        { type: 'command', command: ['./kms-sign.sh', '--key', 'modules-2026'], input: 'file' },
+      ],
     });
     expect(set.rollout.pools).toEqual(['worker', 'worker-rt']);
   });
@@ -213,7 +214,10 @@ describe('parseSpec() on values', () => {
   });
 
   it.each([
-    ['key: "pkcs11:token=a;pin-value=hunter2"', 'does not sign with PKCS#11 keys yet'],
+    ['key: "pkcs11:object=a?pin-value=hunter2"', 'it holds the PIN'],
+    ['key: "pkcs11:object=a", pin: hunter2', '"pin" must be a mapping, not a string'],
+    ['command: { run: hunter2 }', '"command" must be a list, not a mapping'],
+    ['command: [a, 12345]', '"command[1]" must be text, not a number'],
     ['key: "-----BEGIN PRIVATE KEY-----hunter2"', 'it is the key itself'],
     ['key: k, passphrase: hunter2', '"passphrase" must be a mapping, not a string'],
     ['key: k, passphrase: { env: "hunter2!" }', 'Cannot use this environment variable'],
@@ -234,7 +238,6 @@ describe('parseSpec() on keys that belong to later versions', () => {
     ['    version: 1.0.0', '    version: 1.0.0\n    dependsOn: [b]', 'drivers[0].dependsOn'],
     ['publish:', 'publish:\n  kmodImage: quay.io/a/b', 'publish.kmodImage'],
     ['publish:', 'rollout: { day1: [acme] }\npublish:', 'rollout.day1'],
-    ['publish:', 'sign: [{ command: [a], key: k, certificate: c }]\npublish:', 'sign[0].command'],
   ])('says that %s -> %s is not supported yet', (piece, replacement, path) => {
     const problem = problemWith(piece, replacement);
 
@@ -261,11 +264,6 @@ describe('parseSpec() on what no single value shows', () => {
       'publish:',
       '    build: { run: make, secrets: [{ id: a, file: b }, { id: a, file: c }] }\npublish:',
       'Secret "a" is there twice',
-    ],
-    [
-      'publish:',
-      'sign: [{ key: a, certificate: b }, { key: c, certificate: d }]\npublish:',
-      '"sign" has too many entries: 1 at most',
     ],
     [
       'publish:',

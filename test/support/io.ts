@@ -2,6 +2,7 @@ import { mkdtemp, readFile, readlink, rm } from 'node:fs/promises';
 import { readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { makeRunProgram } from '../../src/engine/program.ts';
 import type { BuildEvent } from '../../src/events.ts';
 import type { Io } from '../../src/io.ts';
 import { makeImages } from '../../src/registry/images.ts';
@@ -38,6 +39,7 @@ export function makeTestIo(overrides: Partial<Io> = {}): TestIo {
       checkOutGit: () => Promise.reject(new Error('This test has no git')),
       digestDirectory: () => Promise.reject(new Error('This test digests nothing')),
     },
+    runProgram: makeRunProgram({ env: process.env, withTemporaryDirectory }),
     keepLog: () => Promise.reject(new Error('This test keeps no logs')),
     withTemporaryDirectory,
     env: {},

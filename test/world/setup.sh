@@ -22,9 +22,9 @@ fail() {
 }
 
 PACKAGES=(
-  apache2-utils binutils buildah busybox-static ca-certificates chromium cpio crun docker-registry fonts-dejavu-core git
-  kmod linux-kbuild-6.1 mmdebstrap openssl ovmf podman poppler-utils qemu-system-x86 shellcheck skopeo umoci uidmap
-  xz-utils zstd
+  apache2-utils binutils buildah busybox-static ca-certificates chromium cpio crun docker-registry efitools
+  fonts-dejavu-core git kmod linux-kbuild-6.1 mmdebstrap opensc openssl ovmf podman poppler-utils qemu-system-x86 sbsigntool
+  shellcheck skopeo softhsm2 umoci uidmap xz-utils zstd
 )
 
 install_packages() {
