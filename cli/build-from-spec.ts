@@ -4,6 +4,7 @@ import { build, planBuild, type Failure } from '../src/build.ts';
 import { PartialFailure, SpecError } from '../src/errors.ts';
 import type { Io } from '../src/io.ts';
 import { parseSpec, type DriverSet } from '../src/spec/spec.ts';
+import { parseRepository } from '../src/spec/values.ts';
 import type { BuildFlags } from './commands/build.ts';
 import type { CliContext } from './context.ts';
 import { readInput } from './io/read-input.ts';
@@ -22,7 +23,7 @@ import { VERSION } from './version.ts';
  */
 export async function buildFromSpec(flags: BuildFlags, context: CliContext): Promise<void> {
   const io = await makeIo(context, flags);
-  const set = await readSpec(flags.file, io, context);
+  const set = withThrowAwayKey(await readSpec(flags.file, io, context), flags, context);
   const options = {
     ...(flags.only === undefined
       ? {}
@@ -68,6 +69,19 @@ async function readSpec(file: string, io: Io, context: CliContext): Promise<Driv
   const bytes = await readInput(io.files, file);
   const set = parseSpec(Buffer.from(bytes).toString('utf8'), file);
   return { ...set, file: resolve(context.cwd, file) };
+}
+
+/** The set as a build for a pull request has it: it needs no key, and what it makes is not published. */
+function withThrowAwayKey(set: DriverSet, { throwAwayKey }: BuildFlags, { cwd }: CliContext): DriverSet {
+  if (throwAwayKey === undefined) return set;
+  const layout = parseRepository(throwAwayKey);
+  if (layout.transport === 'docker') {
+    throw new SpecError('USAGE', `Cannot write to ${throwAwayKey} with --throw-away-key: it is no layout`, {
+      hint: 'Images whose key is thrown away are not published: give oci:DIRECTORY or oci-archive:FILE.',
+    });
+  }
+  const osImage = { ...layout, path: resolve(cwd, layout.path) };
+  return { ...set, signing: { type: 'throw-away' }, publish: { ...set.publish, osImage } };
 }
 
 /** Two targets of one pool have different images: each gets a directory when there are several. */

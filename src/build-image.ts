@@ -100,7 +100,7 @@ export async function buildImage(request: BuildImageRequest, io: Io): Promise<Bu
         release: target.release.version,
         drivers: signed.map(({ placed }) => placed),
         tree: made.tree,
-        certificate: request.signer?.signer.certificate,
+        certificates: request.signers.map(({ signer }) => signer.certificate),
       },
       io,
     ),
@@ -221,7 +221,15 @@ function provenanceOf(
     build: set.drivers.map(({ build }) => build ?? null),
     signers,
   });
-  return { name: set.name, target, drivers, signers, inputHash, toolVersion };
+  return {
+    name: set.name,
+    target,
+    drivers,
+    signers,
+    isThrowAway: set.signing.type === 'throw-away',
+    inputHash,
+    toolVersion,
+  };
 }
 
 /** What of a driver is in the layer besides its modules' bytes. */

@@ -1,6 +1,7 @@
 import pLimit from 'p-limit';
 import { buildImage, type BuiltImage } from './build-image.ts';
 import { compile, type CompiledDriver } from './compile/compile.ts';
+import { SignError } from './errors.ts';
 import type { Io } from './io.ts';
 import { type CompileUnit, type ImageUnit, plan, type Plan, requireLayerable } from './plan/plan.ts';
 import { resolve } from './resolve/resolve.ts';
@@ -58,6 +59,7 @@ export interface BuildResult {
  * @throws {KmodError} the first failure, unless the build is to go on after one.
  */
 export async function build(set: DriverSet, options: BuildOptions, io: Io): Promise<BuildResult> {
+  refusePublishing(set);
   const signers = await openSigners(set, io);
   const planned = await planBuild(set, options, io);
   const compileOnce = makeCompileOnce(set, options, io);
@@ -78,6 +80,16 @@ export async function build(set: DriverSet, options: BuildOptions, io: Io): Prom
     }
   }
   return { images, failures };
+}
+
+/** What is signed with a key that is thrown away goes to a layout, from which no node can pull. */
+function refusePublishing({ signing, publish }: DriverSet): void {
+  if (signing.type !== 'throw-away' || publish.osImage.transport !== 'docker') return;
+  throw new SignError(
+    'THROW_AWAY_KEY',
+    `Cannot publish to ${formatReference(publish.osImage)} what is signed with a key that is thrown away`,
+    { hint: 'Write it to a layout: "osImage: oci:DIRECTORY", or --throw-away-key oci:DIRECTORY.' },
+  );
 }
 
 async function resolveAll(

@@ -6,7 +6,9 @@ import { readModule } from '../src/kmod/read-module.ts';
 import { readLayerFiles } from '../src/oci/layer-files.ts';
 import { openImage, type OpenedImage } from '../src/oci/open-image.ts';
 import { parseReference, unpinned } from '../src/oci/reference.ts';
+import { parseCertificate } from '../src/sign/certificate.ts';
 import { describeSignature } from '../src/sign/describe-signature.ts';
+import { verifyModuleSignature } from '../src/sign/verify-signature.ts';
 import { parseOpenShiftVersion } from '../src/spec/openshift-version.ts';
 import { type DriverSet, parseSpec } from '../src/spec/spec.ts';
 import { STATIC_PASS } from '../src/verify/report.ts';
@@ -134,6 +136,46 @@ describe('build()', () => {
 
       expect(second.images[0]).toMatchObject({ digest: first.images[0]?.digest, wasThere: true });
       expect(io.cached.size).toBe(learnt);
+    });
+  });
+
+  it('signs with a key that is thrown away, says so, and marks the image', async () => {
+    await withTemporaryDirectory(async (directory) => {
+      const io = makeTestIo();
+      const set = { ...makeSet(directory), signing: { type: 'throw-away' } as const };
+
+      const [first, second] = [await build(set, OPTIONS, io), await build(set, OPTIONS, io)];
+
+      const image = await openBuilt(directory, io, first.images[0]!.digest);
+      expect(image.config.labels).toMatchObject({
+        'io.kmodlayer.throw-away-key': 'true',
+        'io.kmodlayer.signer': expect.stringMatching(/^kmodlayer throw-away key, never enrol /) as string,
+      });
+      expect(io.events).toContainEqual(
+        expect.objectContaining({
+          type: 'warning',
+          message: expect.stringContaining('cannot be published') as string,
+        }),
+      );
+      const files = await readLayer(image);
+      const provenance = JSON.parse(files.get('usr/share/kmodlayer/hello.json')!.toString()) as {
+        throwAwayKey: boolean;
+        signers: readonly { certificate: string }[];
+      };
+      const certificate = parseCertificate(Buffer.from(provenance.signers[0]!.certificate));
+      const module = files.get(`usr/lib/modules/${KERNEL}/extra/hello/kl_hello.ko`)!;
+      expect(provenance.throwAwayKey).toBe(true);
+      expect(verifyModuleSignature(module, [certificate])).toMatchObject({ status: 'valid' });
+      expect(second.images[0]!.digest).not.toBe(first.images[0]!.digest);
+    });
+  });
+
+  it('refuses to publish what is signed with a key that is thrown away, before anything is done', async () => {
+    await withTemporaryDirectory(async (directory) => {
+      const publish = { osImage: parseReference('quay.example.com/acme/os') };
+      const set = { ...makeSet(directory), signing: { type: 'throw-away' } as const, publish };
+
+      await expect(build(set, OPTIONS, makeTestIo())).rejects.toMatchObject({ code: 'THROW_AWAY_KEY' });
     });
   });
 

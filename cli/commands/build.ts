@@ -18,6 +18,7 @@ export interface BuildFlags extends IoFlags, OutputFlags, ProofFlags {
   readonly dryRun?: boolean;
   readonly keepGoing?: boolean;
   readonly manifests?: string;
+  readonly throwAwayKey?: string;
 }
 
 /** `kmodlayer build`: from a spec to pushed images and their MachineConfigs. */
@@ -36,7 +37,11 @@ export function buildCommand(context: CliContext): Command {
     .option('--dry-run', 'print what would be built; change nothing')
     .option('--force', 'build also what was built before; this version always does')
     .option('--keep-going', 'go on with the other targets when one fails')
-    .option('--manifests <dir>', 'write the MachineConfigs to this directory');
+    .option('--manifests <dir>', 'write the MachineConfigs to this directory')
+    .option(
+      '--throw-away-key <layout>',
+      'for pull requests: sign with a key that is made now and forgotten, and write to this oci: layout instead',
+    );
   return addImageFlags(addOutputFlag(addProofFlag(command)))
     .addHelpText(
       'after',
@@ -49,6 +54,7 @@ Environment:
 
 Examples:
   kmodlayer build -f kmodlayer.yaml --dry-run
+  kmodlayer build --throw-away-key oci:out
   kmodlayer build --only release=4.18.4 --manifests manifests --report proof.html -o json`,
     )
     .action(async (flags: BuildFlags) => {

@@ -10,6 +10,8 @@ export interface Provenance {
   readonly drivers: readonly DriverProvenance[];
   /** None: the modules are not signed. Several: each module names all of them. */
   readonly signers: readonly SignerProvenance[];
+  /** The key was made for this build and is gone: the image is for tests, and is never published. */
+  readonly isThrowAway: boolean;
   readonly inputHash: string;
   /** Version of kmodlayer. */
   readonly toolVersion: string;
@@ -37,7 +39,12 @@ export interface SignerProvenance {
   readonly hash: string;
   /** Digest of the certificate's DER bytes, hex. */
   readonly certificateSha256: string;
+  /** The certificate in PEM. */
+  readonly certificate: string;
 }
+
+/** Label of images that must not be published; what is layered on them inherits it. */
+export const THROW_AWAY_LABEL = 'io.kmodlayer.throw-away-key';
 
 /** The provenance file of a driver set, deterministic for equal inputs. */
 export function provenanceFile(provenance: Provenance): LayerFile {
@@ -56,6 +63,7 @@ export function provenanceFile(provenance: Provenance): LayerFile {
     },
     drivers: provenance.drivers,
     signers: provenance.signers,
+    ...(provenance.isThrowAway ? { throwAwayKey: true } : {}),
     inputHash: provenance.inputHash,
     kmodlayer: provenance.toolVersion,
   };
@@ -86,6 +94,7 @@ export function provenanceLabels(
       signers.length === 0
         ? 'unsigned'
         : signers.map(({ subject, serial }) => `${subject} ${serial}`).join(', '),
+    ...(provenance.isThrowAway ? { [THROW_AWAY_LABEL]: 'true' } : {}),
     'io.kmodlayer.input-hash': provenance.inputHash,
     'org.opencontainers.image.base.name': formatReference(target.osImage.reference),
     'org.opencontainers.image.base.digest': target.osImage.digest,

@@ -1,6 +1,8 @@
 import pLimit from 'p-limit';
-import { RegistryError } from '../errors.ts';
+import { RegistryError, SignError } from '../errors.ts';
 import type { Io } from '../io.ts';
+import { THROW_AWAY_LABEL } from '../layer/provenance.ts';
+import { parseConfig } from '../oci/config.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { AppendedImage } from '../oci/image.ts';
@@ -35,9 +37,11 @@ const COPIES = 4;
  * and run again, it goes on with what is missing.
  *
  * @throws {RegistryError} as the repositories do; the tag is then as it was.
+ * @throws {SignError} `THROW_AWAY_KEY` when the image must not be published.
  */
 export async function push(request: PushRequest, io: Pick<Io, 'report' | 'signal'>): Promise<Pushed> {
   const { image, base, to, tag } = request;
+  refuseThrowAway(image, to);
   const { digest } = image.manifest;
   if ((await findDigest(to, tag)) === digest) {
     return { digest, copiedBytes: 0, mountedBlobs: 0, wasThere: true };
@@ -56,6 +60,17 @@ export async function push(request: PushRequest, io: Pick<Io, 'report' | 'signal
     await to.writeManifest(image.manifest, tag);
   }
   return { digest, wasThere: false, ...counts };
+}
+
+/** Also for what is layered on such an image: the label is inherited. */
+function refuseThrowAway({ config }: AppendedImage, { reference }: Repository): void {
+  if (reference.transport !== 'docker') return;
+  if (parseConfig(config.bytes).labels[THROW_AWAY_LABEL] === undefined) return;
+  throw new SignError(
+    'THROW_AWAY_KEY',
+    `Cannot push to ${formatReference(reference)}: modules of the image are signed with a key that was thrown away`,
+    { hint: 'Build it again with the key that the nodes trust.' },
+  );
 }
 
 interface BaseBlobs {

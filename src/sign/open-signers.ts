@@ -16,7 +16,9 @@ import { keyOfSerial } from './describe-signature.ts';
 import type { SignatureHash } from './hash.ts';
 import { makeKeyFileSigner } from './key-file.ts';
 import { makePkcs11Signer } from './pkcs11-signer.ts';
+import { toPem } from './pem.ts';
 import type { Signer } from './signer.ts';
+import { makeThrowAwayKey } from './throw-away-key.ts';
 
 /** A signer that is ready, and what a provenance says of it. */
 export interface OpenedSigner {
@@ -30,6 +32,8 @@ export interface OpenedSigner {
     readonly hash: SignatureHash;
     /** Digest of the certificate's DER bytes, hex. */
     readonly certificateSha256: string;
+    /** The certificate in PEM. */
+    readonly certificate: string;
   };
 }
 
@@ -46,7 +50,8 @@ export async function openSigners(
   { signing, file }: Pick<DriverSet, 'signing' | 'file'>,
   io: SignIo,
 ): Promise<readonly OpenedSigner[]> {
-  if (signing.type !== 'signers') {
+  if (signing.type === 'throw-away') return [await makeThrowAwaySigner(io)];
+  if (signing.type === 'unsigned') {
     io.report({
       type: 'warning',
       message: 'the modules will not be signed',
@@ -57,6 +62,18 @@ export async function openSigners(
   const opened: OpenedSigner[] = [];
   for (const settings of signing.signers) opened.push(await openSigner(settings, file, io));
   return opened;
+}
+
+/** A signer whose key nobody else will ever have. */
+async function makeThrowAwaySigner({ now, report }: SignIo): Promise<OpenedSigner> {
+  const { privateKey, certificate } = await makeThrowAwayKey('kmodlayer throw-away key, never enrol', now());
+  report({
+    type: 'warning',
+    message: 'the modules are signed with a key that is thrown away: what is built cannot be published',
+  });
+  const key = privateKey.export({ type: 'pkcs8', format: 'der' });
+  const signer = makeKeyFileSigner({ key, certificate });
+  return { signer, hash: 'sha256', provenance: provenanceOf(signer.certificate, 'sha256') };
 }
 
 async function openSigner(settings: SignerSettings, file: string, io: SignIo): Promise<OpenedSigner> {
@@ -127,6 +144,7 @@ function provenanceOf(certificate: Certificate, hash: SignatureHash): OpenedSign
     serial: keyOfSerial(certificate.serial),
     hash,
     certificateSha256: createHash('sha256').update(certificate.der).digest('hex'),
+    certificate: toPem('CERTIFICATE', certificate.der).toString(),
   };
 }
 

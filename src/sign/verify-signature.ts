@@ -12,7 +12,7 @@ export type SignatureVerdict =
   | { readonly status: 'unsigned' }
   /** Signed, by a key that is not among the certificates. */
   | { readonly status: 'unknown-key'; readonly id: SignerId }
-  /** Refused even where unsigned modules are not; `why` says it in a few words. */
+  /** Refused whatever keys the kernel trusts; `why` says it in a few words. */
   | { readonly status: 'invalid'; readonly reason: InvalidReason; readonly why: string };
 
 /** `malformed`: not of the form that kernels read; `tampered`: made for other bytes, or not by the key that it names. */

@@ -18,6 +18,7 @@ export function crossCheck(document: SpecDocument): readonly SpecProblem[] {
   checkTwice(list(record(set['rollout'])['pools']), ['rollout', 'pools'], report);
   checkDrivers(list(set['drivers']), report);
   checkSigning(set['sign'], report);
+  checkThrowAway(set, report);
   return problems;
 }
 
@@ -60,6 +61,16 @@ function checkSigning(sign: unknown, report: Reporter): void {
       }
     }
   });
+}
+
+function checkThrowAway({ sign, publish }: Readonly<Record<string, unknown>>, report: Reporter): void {
+  const { osImage } = record(publish);
+  if (sign !== 'throw-away' || typeof osImage !== 'string' || /^oci(?:-archive)?:/.test(osImage)) return;
+  report(
+    ['publish', 'osImage'],
+    'What is signed with a key that is thrown away cannot be published',
+    'Write "oci:DIRECTORY", or leave "sign" as it is and build with --throw-away-key.',
+  );
 }
 
 function signerKind(signer: Readonly<Record<string, unknown>>): keyof typeof SIGNER_KEYS | undefined {

@@ -97,7 +97,8 @@ function collectCrcs(modules: readonly KernelModule[]): ReadonlyMap<string, numb
 
 function listSigners(bytes: Uint8Array): readonly Pick<SignerInfo, 'id' | 'digestOid'>[] {
   const { cms } = splitSignature(bytes);
-  return cms === undefined ? [] : parseSignedData(cms).map(({ id, digestOid }) => ({ id, digestOid }));
+  const { signers } = cms === undefined ? { signers: [] } : parseSignedData(cms);
+  return signers.map(({ id, digestOid }) => ({ id, digestOid }));
 }
 
 const INDEX_MAGIC = Buffer.from([0xb0, 0x07, 0xf4, 0x57]);

@@ -20,8 +20,8 @@ export interface VerifyLayerRequest {
   /** What was laid on the base, and the tree that came of it. */
   readonly drivers: readonly PlacedDriver[];
   readonly tree: LayeredTree;
-  /** Certificate that the modules were signed for; undefined when they are not signed. */
-  readonly certificate: Certificate | undefined;
+  /** Certificates that the modules were signed for; none when they are not signed. */
+  readonly certificates: readonly Certificate[];
 }
 
 /**
@@ -30,7 +30,7 @@ export interface VerifyLayerRequest {
  * @throws {ModuleError} for indexes or modules of the base that cannot be read; {LayerError} `INDEX_NOT_FOUND`.
  */
 export async function verifyLayer(
-  { subject, image, kernel, release, drivers, tree, certificate }: VerifyLayerRequest,
+  { subject, image, kernel, release, drivers, tree, certificates }: VerifyLayerRequest,
   io: Pick<Io, 'cache'>,
 ): Promise<TargetReport> {
   const { base, kernelFiles } = tree;
@@ -54,7 +54,7 @@ export async function verifyLayer(
     baseIndexes: base.indexes,
     depmodConfig: tree.depmodConfig,
     readBaseModules: (paths) => readBaseModules(image, { kernel: kernel.release, paths }, io),
-    certificates: certificate === undefined ? undefined : [certificate],
+    certificates: certificates.length === 0 ? undefined : certificates,
     hasFirmware: (name) => isAmong(firmware, name) || undefined,
   });
   const evidence = [kernelFiles.symvers, kernelFiles.config, kernelFiles.module]

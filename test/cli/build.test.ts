@@ -38,6 +38,31 @@ publish: { osImage: "oci:${directory}/out" }
 }
 
 describe('kmodlayer build', () => {
+  it('builds without the key of the spec, and for a layout only, when the key is thrown away', async () => {
+    const toRegistry = (spec: string): string =>
+      spec.replace(/osImage: .*/, 'osImage: quay.example.com/acme/os }').replace('TEST-ONLY.key', 'lost.key');
+
+    const { exitCode, stdout, stderr } = await build(
+      ['--throw-away-key', 'oci:pr', '-o', 'json'],
+      toRegistry,
+    );
+    const refused = await build(['--throw-away-key', 'quay.example.com/acme/pr'], toRegistry);
+
+    expect(exitCode).toBe(0);
+    expect(stderr).toContain('what is built cannot be published');
+    expect(JSON.parse(stdout)).toMatchObject({
+      images: [
+        {
+          image: expect.stringContaining(`oci:${directory}/pr@sha256:`) as unknown,
+          signers: [{ subject: 'kmodlayer throw-away key, never enrol' }],
+          manifests: [],
+        },
+      ],
+    });
+    expect(refused.exitCode).toBe(2);
+    expect(refused.stderr).toContain('it is no layout');
+  });
+
   it('prints what it made, and inspect shows the same image', async () => {
     const { exitCode, stdout, stderr } = await build(['-o', 'json']);
 

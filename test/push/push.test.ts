@@ -2,9 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { RegistryError } from '../../src/errors.ts';
 import type { BuildEvent } from '../../src/events.ts';
+import { THROW_AWAY_LABEL } from '../../src/layer/provenance.ts';
 import { makeLayer } from '../../src/layer/make-layer.ts';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
-import { type AppendedImage, appendLayer } from '../../src/oci/image.ts';
+import { type AppendedImage, type AppendOptions, appendLayer } from '../../src/oci/image.ts';
 import { openImage } from '../../src/oci/open-image.ts';
 import { parseReference } from '../../src/oci/reference.ts';
 import { parseTag } from '../../src/oci/tag.ts';
@@ -29,17 +30,24 @@ beforeEach(async () => {
     { path: `usr/${at}`, content: randomBytes(20_000) },
   ]);
   const base = await openImage(memory, await addImage(memory, { layers }), undefined);
-  image = appendLayer({
+  image = await layered(base, {});
+  for (const blob of image.baseLayers) source.putBlob('ocp/os', memory.blobs.get(blob.digest)!);
+  events = [];
+});
+
+async function layered(
+  base: AppendOptions['base'],
+  labels: Readonly<Record<string, string>>,
+): Promise<AppendedImage> {
+  return appendLayer({
     base,
     layer: await makeLayer([{ path: 'usr/lib/ours', bytes: Buffer.from('ours') }]),
-    labels: {},
+    labels,
     layerAnnotations: {},
     createdBy: 'ours',
     created: '2026-01-02T03:04:05Z',
   });
-  for (const blob of image.baseLayers) source.putBlob('ocp/os', memory.blobs.get(blob.digest)!);
-  events = [];
-});
+}
 
 afterEach(async () => {
   await Promise.all([source.close(), target.close()]);
@@ -85,6 +93,25 @@ function expectWhole(registry: TestRegistry, name = 'acme/os'): void {
   expect(manifests.get(image.manifest.digest)?.bytes.equals(image.manifest.bytes)).toBe(true);
   expect(tagOf(registry, name)).toBe(image.manifest.digest);
 }
+
+describe('push() of an image whose key was thrown away', () => {
+  it('refuses a registry, also for what is layered on it, and takes a layout', async () => {
+    const memory = new MemoryRepository(parseReference('oci:/somewhere'));
+    const base = await openImage(memory, await addImage(memory, { layers: [[]] }), undefined);
+    const marked = await layered(base, { [THROW_AWAY_LABEL]: 'true' });
+    const layout = new MemoryRepository(parseReference('oci:/elsewhere'));
+    const signal = new AbortController().signal;
+
+    await push({ image: marked, base: memory, to: layout, tag: TAG }, { report: () => undefined, signal });
+    const onTop = await layered(await openImage(layout, TAG, undefined), {});
+
+    for (const refused of [marked, onTop]) {
+      image = refused;
+      await expect(pushTo()).rejects.toMatchObject({ code: 'THROW_AWAY_KEY' });
+    }
+    expect(target.requests).toEqual([]);
+  });
+});
 
 describe('push() within a registry', () => {
   it('mounts the layers of the base and moves only what is new', async () => {

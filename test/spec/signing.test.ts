@@ -27,7 +27,14 @@ describe('parseSpec() on "sign"', () => {
   });
 
   it('takes a key that is thrown away', () => {
-    expect(signingOf('throw-away')).toEqual({ type: 'throw-away' });
+    const text = MINIMAL.replace('osImage: ', 'osImage: oci:./out #');
+
+    expect(parseSpec(`${text}\nsign: throw-away\n`, 'kmodlayer.yaml').signing).toEqual({
+      type: 'throw-away',
+    });
+    expect(problemsOf('throw-away')).toEqual([
+      'publish.osImage: What is signed with a key that is thrown away cannot be published',
+    ]);
   });
 
   it('reads a key file and fills in the hash', () => {

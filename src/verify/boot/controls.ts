@@ -56,7 +56,7 @@ function tamper(module: Buffer, unsigned: Buffer): Buffer {
 /** The hash that the module was signed with, which this kernel knows. */
 function hashOf(module: Buffer): SignatureHash {
   const { cms } = splitSignature(module);
-  const oid = cms === undefined ? undefined : parseSignedData(cms)[0]?.digestOid;
+  const oid = cms === undefined ? undefined : parseSignedData(cms).signers[0]?.digestOid;
   const hash = oid === undefined ? undefined : findHash(oid);
   return hash === 'sha384' || hash === 'sha512' ? hash : 'sha256';
 }

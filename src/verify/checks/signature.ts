@@ -5,6 +5,7 @@ import { parseSignedData, type SignerId, type SignerInfo } from '../../sign/cms.
 import { readDer } from '../../sign/der.ts';
 import { findCommonName } from '../../sign/distinguished-name.ts';
 import { findHash, type KnownHash } from '../../sign/hash.ts';
+import { whyMalformed } from '../../sign/kernel-rules.ts';
 import { hasSignature, splitSignature } from '../../sign/module-signature.ts';
 import type { KernelFacts } from '../kernel-facts.ts';
 import type { Check } from '../report.ts';
@@ -60,9 +61,13 @@ export function checkSignature(
   try {
     const { module, cms } = splitSignature(bytes);
     // The kernel's parser stops at the end of the message, whatever follows it.
-    const signers = parseSignedData(readDer(cms ?? Buffer.alloc(0)).der);
+    const message = parseSignedData(readDer(cms ?? Buffer.alloc(0)).der);
+    const malformed = whyMalformed(message);
+    if (malformed !== undefined) {
+      return { module, check: fail(`its signature is damaged, which every kernel refuses: ${malformed}`) };
+    }
     const known = { kernel, certificates: certificates ?? [], notTrusted };
-    return { module, check: checkSigners(module, signers, known) };
+    return { module, check: checkSigners(module, message.signers, known) };
   } catch (error) {
     if (!(error instanceof SignError)) throw error;
     const why = error.message.replace(/^Cannot read [^:]*: /, '');
