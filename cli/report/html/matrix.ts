@@ -47,7 +47,7 @@ function bandTable(kernels: readonly string[], placed: readonly Placed[], number
     `Matrix${number}`,
     table({
       kind: 'matrix',
-      caption: `Verdict of each target on its kernel${number}. A dash: the target has another kernel.`,
+      caption: `Verdict of each target on its kernel${number}.${kernels.length === 1 ? '' : ' A dash: the target has another kernel.'}`,
       columns: ['Target', ...kernels],
       rows: [...rows.values()],
       cells: (row) => [rowName(row), ...kernels.map((kernel) => cell(row, kernel))],

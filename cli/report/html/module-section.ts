@@ -73,8 +73,13 @@ function detailOf(detail: CheckDetail): Part {
   return markup`${code(detail.subject)}: ${detail.message}${comparison(detail)}`;
 }
 
-/** Values below each other, so that a difference is seen. */
+/** Values below each other, so that a difference is seen; equal ones once. */
 function comparison({ wanted, found, provider }: Pick<Check, 'wanted' | 'found' | 'provider'>): Part {
+  if (wanted === found)
+    return definitions('compare', [
+      ['value', code(wanted)],
+      ['provider', code(provider)],
+    ]);
   return definitions('compare', [
     ['wanted', code(wanted)],
     ['found', code(found)],

@@ -55,7 +55,7 @@ export function figures({ targets }: VerifyReport): Html | undefined {
     ['Kernels', formatCount(new Set(targets.map(({ kernel }) => kernel)).size)],
     ['Modules', passing(modules)],
     ['Checks that fail', formatCount(failed)],
-    ['Broken rules of images', formatCount(broken)],
+    ['Rules broken', formatCount(broken)],
     ['Warnings', formatCount(warnings)],
     ['Booted', booted.length === 0 ? 'none' : passing(booted)],
   ]);
