@@ -16,6 +16,8 @@ export interface KernelModule {
   readonly imports: readonly Import[];
   /** Symbols that the module exports, in symbol table order of their `__crc_*` or, without CRCs, of the string table. */
   readonly exports: readonly Export[];
+  /** Namespaces of exports without CRCs: depmod takes their names for symbols, too. Empty for modules with CRCs. */
+  readonly namespaceNames: readonly string[];
   /** Size of `.gnu.linkonce.this_module` in bytes; undefined when the section is missing. */
   readonly thisModuleSizeBytes: number | undefined;
   /** Has `__versions` or the extended form. */

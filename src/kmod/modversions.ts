@@ -3,11 +3,16 @@ import { elfInvalid, findSection, makeNameBudget, readName, sectionBytes, type E
 /** CRCs of the symbols that a module was built against. */
 export interface Modversions {
   readonly hasVersions: boolean;
-  /** Names of `__versions`, then those that only the extended form has; each once, without a leading dot. */
+  /**
+   * Names of `__versions`, each once, without a leading dot: depmod looks for all of them, and does not read the extended
+   * form. `module_layout` is there for either form, since the kernel asks for its CRC.
+   */
   readonly names: readonly string[];
   /** What the kernel compares: the extended form when there is one, else `__versions`. */
   readonly crcs: ReadonlyMap<string, number>;
 }
+
+const MODULE_LAYOUT = 'module_layout';
 
 /** A record of `__versions`: a CRC as long as a pointer, and the name in what is left. */
 const RECORD_BYTES = 64;
@@ -23,7 +28,7 @@ export function readModversions(elf: ElfFile): Modversions {
   const crcs = extended ?? basic ?? new Map<string, number>();
   return {
     hasVersions: basic !== undefined || extended !== undefined,
-    names: [...new Set([...(basic?.keys() ?? []), ...(extended?.keys() ?? [])])],
+    names: [...new Set([...(basic?.keys() ?? []), ...(crcs.has(MODULE_LAYOUT) ? [MODULE_LAYOUT] : [])])],
     crcs,
   };
 }

@@ -18,6 +18,7 @@ import type { Export, Import } from './module.ts';
 export interface ModuleSymbols {
   readonly imports: readonly Import[];
   readonly exports: readonly Export[];
+  readonly namespaceNames: readonly string[];
 }
 
 const CRC_PREFIX = '__crc_';
@@ -38,6 +39,7 @@ export function readModuleSymbols(elf: ElfFile, versions: Modversions): ModuleSy
   const budget = makeNameBudget(elf.bytes.length);
   const isWeakByImport = new Map<string, boolean>();
   const crcSymbols = new Map<string, ElfSymbol>();
+  const exported = new Set<string>();
   const gplOnly = new Set<string>();
   const namespaces = new Map<string, ElfSymbol>();
 
@@ -54,6 +56,7 @@ export function readModuleSymbols(elf: ElfFile, versions: Modversions): ModuleSy
       crcSymbols.set(name.slice(CRC_PREFIX.length), symbol);
     } else if (name.startsWith(KSYMTAB_PREFIX)) {
       const section = elf.sections[symbol.sectionIndex];
+      exported.add(name.slice(KSYMTAB_PREFIX.length));
       if (section?.name.startsWith('__ksymtab_gpl') === true) gplOnly.add(name.slice(KSYMTAB_PREFIX.length));
     } else if (name.startsWith(NAMESPACE_PREFIX)) {
       namespaces.set(name.slice(NAMESPACE_PREFIX.length), symbol);
@@ -69,12 +72,18 @@ export function readModuleSymbols(elf: ElfFile, versions: Modversions): ModuleSy
       namespace: namespace === undefined ? undefined : readStringOf(elf, namespace, budget),
     };
   };
+  const imports = toImports(isWeakByImport, versions);
+  if (crcSymbols.size > 0) {
+    const exports = [...crcSymbols].map(([name, symbol]) => toExport(name, readCrc(elf, symbol)));
+    return { imports, exports, namespaceNames: [] };
+  }
+  const strings = listSymbolStrings(elf);
+  // A module whose own symbols were stripped does not tell which strings are which.
+  const isExport = (name: string): boolean => exported.size === 0 || exported.has(name);
   return {
-    imports: toImports(isWeakByImport, versions),
-    exports:
-      crcSymbols.size > 0
-        ? [...crcSymbols].map(([name, symbol]) => toExport(name, readCrc(elf, symbol)))
-        : listSymbolStrings(elf).map((name) => toExport(name, undefined)),
+    imports,
+    exports: strings.filter(isExport).map((name) => toExport(name, undefined)),
+    namespaceNames: strings.filter((name) => !isExport(name)),
   };
 }
 
@@ -116,10 +125,7 @@ export function readStringOf(elf: ElfFile, symbol: ElfSymbol, budget: NameBudget
   return text === '' ? undefined : text;
 }
 
-/**
- * Exports of a module without CRCs. The table holds names of namespaces, too, and depmod takes them for symbols; so
- * must we, to write the same index.
- */
+/** Names of what a module without CRCs exports, and of the namespaces that it exports them into. */
 function listSymbolStrings(elf: ElfFile): readonly string[] {
   const section = findSection(elf, '__ksymtab_strings');
   if (section === undefined) return [];

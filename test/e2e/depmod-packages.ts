@@ -1,14 +1,16 @@
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, symlinkSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { worldDirectory } from '../support/world.ts';
 
 const run = promisify(execFile);
 
 /** Where packages are kept between runs. */
-const CACHE = process.env['DEPMOD_CACHE'] ?? join(tmpdir(), 'kmodlayer-depmod');
+export const DEPMOD_CACHE = process.env['DEPMOD_CACHE'] ?? join(worldDirectory(), 'depmod');
+
+export type KernelArch = 'amd64' | 'arm64' | 'ppc64el' | 's390x';
 
 /** A kernel's module tree, as the distribution ships it. */
 export interface KernelTree {
@@ -17,10 +19,23 @@ export interface KernelTree {
   readonly directory: string;
 }
 
+/** A real depmod, and what sets it apart. */
+export interface RealDepmod {
+  readonly name: string;
+  /** Major version of kmod. */
+  readonly version: 28 | 30 | 34;
+  /** Command line that its arguments follow. */
+  readonly command: readonly string[];
+  /** Byte order of the machine that it runs on. */
+  readonly byteOrder: 'little' | 'big';
+}
+
+const BOOKWORM = ['bookworm', 'bookworm-updates'];
+
 /** The newest 6.1 kernel of Debian for an architecture, unpacked but not installed. */
-export async function fetchKernel(arch: 'amd64' | 'arm64' | 'ppc64el' | 's390x'): Promise<KernelTree> {
+export async function fetchKernel(arch: KernelArch): Promise<KernelTree> {
   const flavour = arch === 'ppc64el' ? 'powerpc64le' : arch;
-  const apt = arch === 'amd64' ? [] : await foreignApt(arch, ['bookworm', 'bookworm-updates']);
+  const apt = arch === 'amd64' ? [] : await foreignApt(arch, BOOKWORM);
   const pattern = `^linux-image-6\\.1\\.0-[0-9]+-${flavour}(-unsigned)?$`;
   const { stdout } = await run('apt-cache', [...apt, 'search', '--names-only', pattern]);
   const names = stdout.split('\n').map((line) => line.split(' ')[0] ?? '');
@@ -31,14 +46,49 @@ export async function fetchKernel(arch: 'amd64' | 'arm64' | 'ppc64el' | 's390x')
   return { kernelRelease, directory: join(root, 'lib/modules', kernelRelease) };
 }
 
-/** Command line of a depmod that is newer than the machine's: kmod 34, with the C library it was built for. */
-export async function fetchNewDepmod(): Promise<readonly string[]> {
-  const apt = await foreignApt('amd64', ['trixie']);
+/** The machine's own depmod: kmod 30 on Debian 12. */
+export const KMOD_30: RealDepmod = { name: 'kmod 30', version: 30, command: ['depmod'], byteOrder: 'little' };
+
+/** kmod 34, which lays binary indexes out anew and knows weak dependencies. */
+export async function fetchKmod34(): Promise<RealDepmod> {
   const packages = ['kmod', 'libkmod2', 'libc6', 'libssl3t64', 'libzstd1', 'liblzma5', 'zlib1g'];
-  const root = await unpack('kmod-trixie', apt, packages);
-  const libraries = join(root, 'usr/lib/x86_64-linux-gnu');
-  const loader = join(libraries, 'ld-linux-x86-64.so.2');
-  return [loader, '--library-path', libraries, '--argv0', 'depmod', join(root, 'usr/bin/kmod')];
+  const root = await unpack('kmod-34', await foreignApt('amd64', ['trixie']), packages);
+  return { name: 'kmod 34', version: 34, command: foreignKmod(root), byteOrder: 'little' };
+}
+
+/** kmod 28, which RHEL 9 has: it knows no `external` and no `exclude`. */
+export async function fetchKmod28(): Promise<RealDepmod> {
+  const packages = ['kmod', 'libkmod2', 'libc6', 'libssl1.1', 'libzstd1', 'liblzma5', 'zlib1g'];
+  const root = await unpack('kmod-28', await foreignApt('amd64', ['bullseye']), packages);
+  return { name: 'kmod 28', version: 28, command: foreignKmod(root), byteOrder: 'little' };
+}
+
+/** kmod 30 as an s390x runs it, whose numbers have the highest byte first. */
+export async function fetchBigEndianKmod(): Promise<RealDepmod> {
+  const emulator = await unpack('qemu-user', [], ['qemu-user-static']);
+  const packages = ['kmod', 'libkmod2', 'libc6', 'libssl3', 'libzstd1', 'liblzma5', 'zlib1g'];
+  const root = await unpack('kmod-30-s390x', await foreignApt('s390x', BOOKWORM), packages);
+  const command = [join(emulator, 'usr/bin/qemu-s390x-static'), '-L', root, linkDepmod(root)];
+  return { name: 'kmod 30 of s390x', version: 30, command, byteOrder: 'big' };
+}
+
+/** Runs a foreign kmod with the C library that it was built for. */
+function foreignKmod(root: string): readonly string[] {
+  const directories = ['lib/x86_64-linux-gnu', 'usr/lib/x86_64-linux-gnu'].map((path) => join(root, path));
+  const loader = directories
+    .map((path) => join(path, 'ld-linux-x86-64.so.2'))
+    .find((path) => existsSync(path));
+  if (loader === undefined) throw new Error(`no loader below ${root}`);
+  return [loader, '--library-path', directories.join(':'), linkDepmod(root)];
+}
+
+/** kmod is the command that its file is called. */
+function linkDepmod(root: string): string {
+  const link = join(root, 'depmod');
+  const kmod = ['usr/bin/kmod', 'bin/kmod'].find((path) => existsSync(join(root, path)));
+  if (kmod === undefined) throw new Error(`no kmod below ${root}`);
+  if (!existsSync(link)) symlinkSync(kmod, link);
+  return link;
 }
 
 function byNumber(left: string, right: string): number {
@@ -48,10 +98,10 @@ function byNumber(left: string, right: string): number {
 
 /** Downloads packages and unpacks them into one directory, once. */
 async function unpack(name: string, apt: readonly string[], packages: readonly string[]): Promise<string> {
-  const root = join(CACHE, name);
+  const root = join(DEPMOD_CACHE, name);
   if (existsSync(root)) return root;
-  await mkdir(CACHE, { recursive: true });
-  const directory = await mkdtemp(join(CACHE, 'unpacking-'));
+  await mkdir(DEPMOD_CACHE, { recursive: true });
+  const directory = await mkdtemp(join(DEPMOD_CACHE, 'unpacking-'));
   await run('apt-get', [...apt, 'download', ...packages], { cwd: directory });
   const archives = (await readdir(directory)).filter((file) => file.endsWith('.deb'));
   for (const archive of archives) {
@@ -65,7 +115,7 @@ async function unpack(name: string, apt: readonly string[], packages: readonly s
 
 /** Options of an apt that knows another architecture or suite, and leaves the machine's own settings alone. */
 async function foreignApt(arch: string, suites: readonly string[]): Promise<readonly string[]> {
-  const home = join(CACHE, `apt-${arch}-${suites.join('-')}`);
+  const home = join(DEPMOD_CACHE, `apt-${arch}-${suites.join('-')}`);
   const options = [
     ['APT::Architecture', arch],
     ['APT::Architectures', arch],

@@ -1,67 +1,91 @@
 import { execFile } from 'node:child_process';
-import { copyFileSync, linkSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import type { KernelTree } from './depmod-packages.ts';
+import type { RealDepmod } from './depmod-packages.ts';
 
 const run = promisify(execFile);
 
 /** What a kernel's build leaves beside the modules; all other `modules.*` files are depmod's. */
-const BUILD_FILES = ['modules.order', 'modules.builtin', 'modules.builtin.modinfo'];
+export const BUILD_FILES = ['modules.order', 'modules.builtin', 'modules.builtin.modinfo'];
 
-export const RHEL_CONFIG = 'search updates extra built-in weak-updates\n';
+export const RHEL_SEARCH = 'search updates extra built-in weak-updates\n';
 
-/** A tree of hard links to a kernel's modules: files can be put in and out, and real depmod run on it. */
+/** Files of one depmod.d directory, by name. */
+export type ConfigFiles = ReadonlyMap<string, string>;
+
+export const RHEL_CONFIG: ConfigFiles = new Map([['dist.conf', RHEL_SEARCH]]);
+
+/** Some depmods before version 34 look for ever at modules that need each other. */
+const TIMEOUT_MS = 60_000;
+
+/** A tree of modules that files can be put into and out of, and that real depmod runs on. */
 export class ModuleTree {
-  readonly kernel: KernelTree;
+  readonly kernelRelease: string;
+  /** Directory that holds the modules and their indexes. */
+  readonly directory: string;
   readonly #root: string;
-  readonly #directory: string;
-  readonly #configFile: string;
 
-  /** @param paths Modules of the kernel that the tree has. */
-  constructor(kernel: KernelTree, root: string, paths: readonly string[]) {
-    this.kernel = kernel;
+  constructor(root: string, kernelRelease: string) {
+    this.kernelRelease = kernelRelease;
     this.#root = root;
-    this.#directory = join(root, 'lib/modules', kernel.kernelRelease);
-    this.#configFile = join(root, 'depmod.conf');
-    mkdirSync(this.#directory, { recursive: true });
-    for (const file of BUILD_FILES) copyFileSync(join(kernel.directory, file), join(this.#directory, file));
-    for (const path of paths) this.put(path, path);
+    this.directory = join(root, 'lib/modules', kernelRelease);
+    mkdirSync(this.directory, { recursive: true });
   }
 
-  /** Puts a module of the kernel at a path of the tree. */
-  put(path: string, source: string): void {
-    mkdirSync(dirname(join(this.#directory, path)), { recursive: true });
-    rmSync(join(this.#directory, path), { force: true });
-    linkSync(join(this.kernel.directory, source), join(this.#directory, path));
+  /** Puts a file at a path of the tree, by a hard link. */
+  link(path: string, file: string): void {
+    mkdirSync(dirname(join(this.directory, path)), { recursive: true });
+    rmSync(join(this.directory, path), { force: true });
+    linkSync(file, join(this.directory, path));
   }
 
   write(path: string, bytes: Uint8Array): void {
-    mkdirSync(dirname(join(this.#directory, path)), { recursive: true });
-    writeFileSync(join(this.#directory, path), bytes);
+    mkdirSync(dirname(join(this.directory, path)), { recursive: true });
+    writeFileSync(join(this.directory, path), bytes);
   }
 
   take(path: string): void {
-    rmSync(join(this.#directory, path));
+    rmSync(join(this.directory, path));
   }
 
   read(path: string): Buffer {
-    return readFileSync(join(this.#directory, path));
+    return readFileSync(join(this.directory, path));
   }
 
-  /** Runs real depmod with this configuration alone. @returns All `modules.*` files by name. */
-  async depmod(command: readonly string[], config: string): Promise<ReadonlyMap<string, Buffer>> {
+  remove(): void {
+    rmSync(this.#root, { recursive: true, force: true });
+  }
+
+  /**
+   * Runs real depmod with this configuration alone.
+   *
+   * @returns All `modules.*` files by name; undefined when depmod failed, or did not come to an end.
+   */
+  async depmod(
+    { command }: RealDepmod,
+    config: ConfigFiles,
+    timeoutMs = TIMEOUT_MS,
+  ): Promise<ReadonlyMap<string, Buffer> | undefined> {
     for (const file of this.#indexFiles()) {
-      if (!BUILD_FILES.includes(file)) rmSync(join(this.#directory, file));
+      if (!BUILD_FILES.includes(file)) this.take(file);
     }
-    writeFileSync(this.#configFile, config);
+    const configDirectory = join(this.#root, 'depmod.d');
+    rmSync(configDirectory, { recursive: true, force: true });
+    mkdirSync(configDirectory);
+    for (const [name, text] of config) writeFileSync(join(configDirectory, name), text);
     const [program = '', ...first] = command;
-    await run(program, [...first, '-b', this.#root, '-C', this.#configFile, this.kernel.kernelRelease]);
-    return new Map(this.#indexFiles().map((file) => [file, readFileSync(join(this.#directory, file))]));
+    const argv = [...first, '-b', this.#root, '-C', configDirectory, this.kernelRelease];
+    try {
+      await run(program, argv, { timeout: timeoutMs, killSignal: 'SIGKILL' });
+    } catch {
+      return undefined;
+    }
+    return new Map(this.#indexFiles().map((file) => [file, this.read(file)]));
   }
 
   #indexFiles(): readonly string[] {
-    return readdirSync(this.#directory).filter((file) => file.startsWith('modules.'));
+    return readdirSync(this.directory).filter((file) => file.startsWith('modules.'));
   }
 }
 

@@ -1,10 +1,9 @@
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { listModinfo } from '../../src/kmod/module.ts';
-import { readModule } from '../../src/kmod/read-module.ts';
-import { fetchKernel, fetchNewDepmod } from './depmod-packages.ts';
-import { ModuleTree, readDependencyTable, RHEL_CONFIG } from './depmod-tree.ts';
+import { DEPMOD_CACHE, fetchKernel, fetchKmod34, KMOD_30, type RealDepmod } from './depmod-packages.ts';
+import { ModuleTree, RHEL_CONFIG } from './depmod-tree.ts';
+import { pathOf, readKernel, withNeeds } from './kernel-modules.ts';
 
 /** Modules of the base; what they need comes with them. */
 const BASE = [
@@ -40,28 +39,21 @@ const ADDED = ['ip_set', 'ip_set_hash_ip', 'xt_set', 'uinput', 'cifs_arc4', 'r81
 const OVERRIDDEN = ['tun', 'x_tables', 'libcrc32c', 'e1000'];
 
 const target = process.argv[2] ?? 'fixtures/depmod';
-const kernel = await fetchKernel('amd64');
-const depmods = { 'kmod-30': ['depmod'], 'kmod-34': await fetchNewDepmod() };
-const scratch = mkdtempSync(join(tmpdir(), 'depmod-fixtures-'));
+mkdirSync(DEPMOD_CACHE, { recursive: true });
+const scratch = mkdtempSync(join(DEPMOD_CACHE, 'fixtures-'));
+const from = await readKernel(await fetchKernel('amd64'), scratch);
+const depmods = { 'kmod-30': KMOD_30, 'kmod-34': await fetchKmod34() };
 
-const whole = new ModuleTree(kernel, join(scratch, 'whole'), []);
-cpSync(join(kernel.directory, 'kernel'), join(scratch, 'whole/lib/modules', kernel.kernelRelease, 'kernel'), {
-  recursive: true,
-});
-const table = readDependencyTable(
-  (await whole.depmod(['depmod'], RHEL_CONFIG)).get('modules.dep')?.toString() ?? '',
+const fileOf = (name: string): string => pathOf(from, `${name}.ko`);
+const added = new Map(ADDED.map((name) => [`extra/${name}.ko`, fileOf(name)]));
+const overridden = new Map(OVERRIDDEN.map((name) => [`updates/${name}.ko`, fileOf(name)]));
+const needed = withNeeds([...BASE, ...ADDED].map(fileOf), from.table).filter(
+  (path) => ![...added.values()].includes(path),
 );
-const pathOf = (name: string): string =>
-  table.paths.find((path) => basename(path) === `${name}.ko`) ?? `no ${name}`;
-const withNeeds = (names: readonly string[]): string[] => [
-  ...new Set(names.map(pathOf).flatMap((path) => [path, ...(table.needs.get(path) ?? [])])),
-];
-const added = new Map(ADDED.map((name) => [`extra/${name}.ko`, pathOf(name)]));
-const overridden = new Map(OVERRIDDEN.map((name) => [`updates/${name}.ko`, pathOf(name)]));
-const needed = withNeeds([...BASE, ...ADDED]).filter((path) => ![...added.values()].includes(path));
 
-const tree = new ModuleTree(kernel, join(scratch, 'tree'), needed);
-const order = readFileSync(join(kernel.directory, 'modules.order'), 'latin1').split('\n');
+const tree = new ModuleTree(join(scratch, 'tree'), from.kernel.kernelRelease);
+for (const path of needed) tree.link(path, from.fileOf(path));
+const order = from.buildFile('modules.order').toString('latin1').split('\n');
 // One module of the base is not in modules.order, as if it had come by another way.
 const ordered = order.filter(
   (line) => [...needed, ...added.values()].includes(line) && !line.endsWith('/cuse.ko'),
@@ -69,9 +61,9 @@ const ordered = order.filter(
 tree.write('modules.order', Buffer.from(ordered.map((line) => `${line}\n`).join('')));
 tree.write(
   'modules.builtin',
-  Buffer.from(tree.read('modules.builtin').toString().split('\n').slice(0, 30).join('\n') + '\n'),
+  Buffer.from(from.buildFile('modules.builtin').toString().split('\n').slice(0, 30).join('\n') + '\n'),
 );
-const strings = tree.read('modules.builtin.modinfo').toString('latin1').split('\0');
+const strings = from.buildFile('modules.builtin.modinfo').toString('latin1').split('\0');
 const aliased = new Set(
   strings
     .filter((text) => text.includes('.alias='))
@@ -81,16 +73,16 @@ const aliased = new Set(
 const kept = strings.filter((text) => aliased.has(text.split('.')[0]));
 tree.write('modules.builtin.modinfo', Buffer.from(kept.map((text) => `${text}\0`).join(''), 'latin1'));
 
-rmSync(target, { recursive: true, force: true });
-for (const [name, command] of Object.entries(depmods)) {
-  const base = await tree.depmod(command, RHEL_CONFIG);
+for (const name of Object.keys(depmods)) rmSync(join(target, name), { recursive: true, force: true });
+for (const [name, depmod] of Object.entries(depmods)) {
+  const base = await indexesOf(depmod);
   write(`${name}/base`, base);
   for (const [scenario, change] of [
     ['add', added],
     ['override', overridden],
   ] as const) {
-    for (const [path, source] of change) tree.put(path, source);
-    const merged = await tree.depmod(command, RHEL_CONFIG);
+    for (const [path, source] of change) tree.link(path, from.fileOf(source));
+    const merged = await indexesOf(depmod);
     for (const path of change.keys()) tree.take(path);
     write(
       `${name}/${scenario}`,
@@ -100,7 +92,7 @@ for (const [name, command] of Object.entries(depmods)) {
 }
 const facts = [...needed.map((path): [string, string] => [path, path]), ...added, ...overridden].map(
   ([path, source]) => {
-    const module = readModule(readFileSync(join(kernel.directory, source)));
+    const module = from.read(source);
     return {
       path,
       aliases: listModinfo(module, 'alias'),
@@ -121,6 +113,12 @@ writeFileSync(
   `[\n${small.map((module) => JSON.stringify(module)).join(',\n')}\n]\n`,
 );
 rmSync(scratch, { recursive: true });
+
+async function indexesOf(depmod: RealDepmod): Promise<ReadonlyMap<string, Buffer>> {
+  const indexes = await tree.depmod(depmod, RHEL_CONFIG);
+  if (indexes === undefined) throw new Error(`${depmod.name} failed`);
+  return indexes;
+}
 
 /** What kmod 34 writes as kmod 30 does is kept once. */
 function write(directory: string, files: ReadonlyMap<string, Buffer>): void {

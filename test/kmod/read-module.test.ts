@@ -149,6 +149,21 @@ describe('readModule() on unusual modules', () => {
     expect(module.hasVersions).toBe(false);
   });
 
+  it('tells exports without CRCs from namespaces by the symbols of their table', () => {
+    const bytes = makeElf({
+      sections: [{ name: '__ksymtab_strings', bytes: Buffer.from('one\0NAMESPACE\0\0two\0') }],
+      symbols: [
+        { name: '__ksymtab_one', section: '__ksymtab_strings' },
+        { name: '__ksymtab_two', section: '__ksymtab_strings' },
+      ],
+    });
+
+    const module = readModule(bytes);
+
+    expect(module.exports.map(({ symbol }) => symbol)).toEqual(['one', 'two']);
+    expect(module.namespaceNames).toEqual(['NAMESPACE']);
+  });
+
   it('does not take the table of contents of PowerPC for an import', () => {
     const module = readModule(makeElf({ machine: 21, symbols: [{ name: '.TOC.' }, { name: '.used' }] }));
 
@@ -163,8 +178,11 @@ describe('readModule() on unusual modules', () => {
     const bytes = makeElf({
       sections: [
         { name: '__versions', bytes: basic },
-        { name: '__version_ext_crcs', bytes: Buffer.from([2, 0, 0, 0, 3, 0, 0, 0]) },
-        { name: '__version_ext_names', bytes: Buffer.from(`module_layout\0${longName}\0`) },
+        { name: '__version_ext_crcs', bytes: Buffer.from([2, 0, 0, 0, 3, 0, 0, 0, 4, 0, 0, 0]) },
+        {
+          name: '__version_ext_names',
+          bytes: Buffer.from(`module_layout\0${longName}\0not_read_by_depmod\0`),
+        },
       ],
       symbols: [{ name: longName }],
     });

@@ -18,6 +18,7 @@ function moduleWith(
     modinfo: Object.entries(fields).map(([key, value]) => ({ key, value })),
     imports: [],
     exports: [],
+    namespaceNames: [],
     thisModuleSizeBytes: 896,
     hasVersions: true,
     hasBtf: false,

@@ -8,5 +8,6 @@ shift
 bundle=$(mktemp --suffix .cjs)
 trap 'rm -f "$bundle"' EXIT
 "$here/../../node_modules/.bin/esbuild" "$here/$program" \
-  --bundle --platform=node --target=node20 --format=cjs --log-level=warning --outfile="$bundle" --allow-overwrite
+  --bundle --platform=node --target=node20 --format=cjs --log-level=warning --log-override:empty-import-meta=silent \
+  --outfile="$bundle" --allow-overwrite
 node "$bundle" "$@"

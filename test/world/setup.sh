@@ -172,6 +172,8 @@ main() {
   download_and_unpack "$world/drivers/v4l2loopback" v4l2loopback-dkms
   download_and_unpack "$world/drivers/xtables-addons" xtables-addons-dkms
   fetch_os_packages
+  say 'kernels of other machines, and other versions of kmod'
+  KMODLAYER_WORLD=$world bash "$here/node.sh" fetch-depmod.ts
   make_toolchain
   make_registry_files
   say 'building images'

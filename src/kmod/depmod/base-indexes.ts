@@ -35,7 +35,7 @@ export function readBaseIndexes(
   files: ReadonlyMap<string, Uint8Array>,
   likelyByteOrder: ByteOrder = 'little',
 ): BaseIndexes {
-  const layout = readLayout('modules.dep.bin', getFile(files, 'modules.dep.bin'));
+  const layout = readLayout(files);
   const dependencies = parseDependencies(getFile(files, 'modules.dep'));
   const positions = readPositions(findFile(files, 'modules.order'), layout);
   const symbols = parseSymbolLines(getFile(files, 'modules.symbols'), dependencies.numberOfName);

@@ -5,7 +5,8 @@ import { moduleName, toPieces } from './names.ts';
 /** `modules.builtin.bin`, made of `modules.builtin`. Empty, without even a header, when there is none: so does depmod. */
 export function toBuiltinIndex(builtin: Buffer | undefined, layout: IndexLayout): Buffer {
   if (builtin === undefined) return Buffer.alloc(0);
-  const lines = builtin.toString('latin1').split('\n');
+  // A line without a dot keeps its newline in the name: depmod cuts at the dot only.
+  const lines = builtin.toString('latin1').split(/(?<=\n)/);
   const names = lines.filter((line) => /^[A-Za-z]/.test(line)).map(moduleName);
   const keys = toPieces(names);
   const trie = new IndexTrie(keys.bytes, names.length);

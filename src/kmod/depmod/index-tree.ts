@@ -1,3 +1,4 @@
+import { ModuleError } from '../../errors.ts';
 import { listModinfo, type KernelModule } from '../module.ts';
 import { parseAliasLines } from './alias-lines.ts';
 import { readBaseIndexes } from './base-indexes.ts';
@@ -5,7 +6,8 @@ import { toBuiltinAliasIndex, toBuiltinIndex } from './builtin-indexes.ts';
 import { configForKernel, type DepmodConfig } from './config.ts';
 import { closeOver, numberModules } from './dependency-order.ts';
 import type { ByteOrder } from './hash.ts';
-import type { IndexLayout } from './index-trie.ts';
+import { findFile, findLayout, MERGED_FILES } from './index-format.ts';
+import { HEADER_BYTES, type IndexLayout } from './index-trie.ts';
 import { cycle, findProviders } from './merge-dependencies.ts';
 import { checkSymbol } from './merge-exports.ts';
 import {
@@ -14,13 +16,14 @@ import {
   dependencyHints,
   deviceNode,
   DEVNAME_HEADER,
+  listIndexSymbols,
   SOFTDEP_HEADER,
   WEAKDEP_HEADER,
 } from './module-lines.ts';
 import { orderModules, readPositions } from './module-order.ts';
 import { moduleName } from './names.ts';
 import { chooseFile, isSearched } from './search-order.ts';
-import { type AddedModule, checkPath, type Precedence } from './select-modules.ts';
+import { type AddedModule, checkCount, checkPath, type Precedence } from './select-modules.ts';
 import { toSymbolLines } from './symbol-lines.ts';
 import { writeIndexes } from './write-indexes.ts';
 
@@ -52,45 +55,68 @@ export const RHEL_INDEX_FORMAT: IndexFormat = {
 };
 
 /**
- * Which depmod wrote a base's indexes.
+ * Which depmod wrote the indexes of a tree, as far as they tell; what they do not tell is as in RHEL.
  *
- * @throws {ModuleError} `INDEX_INVALID`, `INDEX_UNSUPPORTED`, `LIMIT_EXCEEDED`.
+ * @param likelyByteOrder Of the machines that the modules are for.
  */
-export function readIndexFormat(base: ReadonlyMap<string, Uint8Array>): IndexFormat {
-  const { layout, byteOrder } = readBaseIndexes(base);
-  return { layout, byteOrder, files: [...base.keys()] };
+export function readIndexFormat(
+  tree: ReadonlyMap<string, Uint8Array>,
+  likelyByteOrder: ByteOrder = 'little',
+): IndexFormat {
+  const names = [...tree.keys()];
+  const isWritten = names.some((name) => MERGED_FILES.some((file) => file === name));
+  return {
+    layout: findLayout(tree) ?? RHEL_INDEX_FORMAT.layout,
+    byteOrder: findByteOrder(tree, likelyByteOrder) ?? likelyByteOrder,
+    files: isWritten ? names : RHEL_INDEX_FORMAT.files,
+  };
+}
+
+function findByteOrder(
+  tree: ReadonlyMap<string, Uint8Array>,
+  likelyByteOrder: ByteOrder,
+): ByteOrder | undefined {
+  try {
+    return readBaseIndexes(tree, likelyByteOrder).byteOrder;
+  } catch (error) {
+    // All indexes are computed anew just because those that are there are damaged.
+    if (error instanceof ModuleError) return undefined;
+    throw error;
+  }
 }
 
 export interface TreeRequest {
-  /** All modules below the kernel's directory, by path. */
+  /** All modules below the kernel's directory, and below those that `external` lines name, by path. */
   readonly modules: readonly AddedModule[];
   readonly config: DepmodConfig;
   readonly kernelRelease: string;
   readonly format: IndexFormat;
-  /** `modules.order`, `modules.builtin` and `modules.builtin.modinfo` of the kernel's build, where it has them. */
-  readonly order?: Uint8Array | undefined;
-  readonly builtin?: Uint8Array | undefined;
-  readonly builtinModinfo?: Uint8Array | undefined;
+  /** The `modules.*` files that stand in the tree: those of the kernel's build, and indexes from before. */
+  readonly files?: ReadonlyMap<string, Uint8Array>;
 }
+
+const NO_FILES: ReadonlyMap<string, Uint8Array> = new Map<string, Uint8Array>();
 
 export interface TreeIndexes {
   /** The files that the format names, as far as depmod writes them. */
   readonly files: ReadonlyMap<string, Uint8Array>;
   readonly shadowed: readonly Precedence[];
+  /** Files that depmod never looks at, because of an `exclude` line. */
+  readonly excluded: readonly string[];
 }
 
 /**
  * Computes all indexes of a tree from its modules, as `depmod -a` does, byte for byte.
  *
  * @throws {ModuleError} `DUPLICATE_MODULE`, `DEPENDENCY_CYCLE`, `NAME_MISMATCH`, `MODINFO_INVALID`,
- * `INDEX_UNSUPPORTED`.
+ * `INDEX_UNSUPPORTED`, `LIMIT_EXCEEDED`.
  */
 export function indexTree(request: TreeRequest): TreeIndexes {
   const { layout, byteOrder, files: wanted } = request.format;
-  const { modules, shadowed } = chooseModules(request);
+  const { modules, shadowed, excluded } = chooseModules(request);
   const owners = new Map<string, number>();
   for (const [number, { name, module }] of modules.entries()) {
-    for (const { symbol } of module.exports) {
+    for (const symbol of listIndexSymbols(module)) {
       checkSymbol(name, symbol);
       // Of two modules with one symbol depmod takes the later.
       owners.set(symbol, number);
@@ -109,30 +135,40 @@ export function indexTree(request: TreeRequest): TreeIndexes {
   const alias = join(ALIAS_HEADER, (name, module) => aliasLines(name, module).join(''));
   const numberOfName = new Map(modules.map(({ name }, number) => [name, number]));
   const devname = join('', (name, module) => deviceNode(name, listModinfo(module, 'alias')));
-  const files = new Map(
-    writeIndexes(
-      {
-        paths: modules.map(({ path }) => path),
-        names: modules.map(({ name }) => name),
-        closures: closeOver(edges, numbers),
-        symbols: toSymbolLines(symbols, byteOrder),
-        alias: parseAliasLines('modules.alias', alias, numberOfName),
-        softdep: join(SOFTDEP_HEADER, (name, module) => dependencyHints('softdep', name, module)),
-        weakdep: join(WEAKDEP_HEADER, (name, module) => dependencyHints('weakdep', name, module)),
-        devname:
-          devname.length === 0 ? devname : Buffer.concat([Buffer.from(DEVNAME_HEADER, 'latin1'), devname]),
-      },
-      layout,
-      (file) => wanted.includes(file),
-    ),
+  const files = writeIndexes(
+    {
+      paths: modules.map(({ path }) => path),
+      names: modules.map(({ name }) => name),
+      closures: closeOver(edges, numbers),
+      symbols: toSymbolLines(symbols, byteOrder),
+      alias: parseAliasLines('modules.alias', alias, numberOfName),
+      softdep: join(SOFTDEP_HEADER, (name, module) => dependencyHints('softdep', name, module)),
+      weakdep: join(WEAKDEP_HEADER, (name, module) => dependencyHints('weakdep', name, module)),
+      devname:
+        devname.length === 0 ? devname : Buffer.concat([Buffer.from(DEVNAME_HEADER, 'latin1'), devname]),
+    },
+    layout,
+    (file) => wanted.includes(file),
   );
-  if (wanted.includes('modules.builtin.bin')) {
-    files.set('modules.builtin.bin', toBuiltinIndex(toBuffer(request.builtin), layout));
-  }
-  if (wanted.includes('modules.builtin.alias.bin')) {
-    files.set('modules.builtin.alias.bin', toBuiltinAliasIndex(toBuffer(request.builtinModinfo), layout));
-  }
-  return { files, shadowed };
+  return { files: new Map([...files, ...indexBuiltins(request)]), shadowed, excluded };
+}
+
+/** The indexes of what is built into the kernel. */
+function indexBuiltins({ format, files = NO_FILES }: TreeRequest): ReadonlyMap<string, Uint8Array> {
+  const { layout, files: wanted } = format;
+  const indexes = new Map<string, Uint8Array>();
+  const add = (name: string, make: () => Buffer): void => {
+    if (!wanted.includes(name)) return;
+    const before = findFile(files, name);
+    // kmod 28 never puts anything into the one of aliases, and versions differ when the kernel's build says nothing.
+    const isEmpty = before !== undefined && before.length <= HEADER_BYTES;
+    indexes.set(name, isEmpty ? before : make());
+  };
+  add('modules.builtin.bin', () => toBuiltinIndex(findFile(files, 'modules.builtin'), layout));
+  add('modules.builtin.alias.bin', () =>
+    toBuiltinAliasIndex(findFile(files, 'modules.builtin.modinfo'), layout),
+  );
+  return indexes;
 }
 
 interface ChosenModule {
@@ -144,12 +180,18 @@ interface ChosenModule {
 function chooseModules(request: TreeRequest): {
   readonly modules: readonly ChosenModule[];
   readonly shadowed: readonly Precedence[];
+  readonly excluded: readonly string[];
 } {
   const config = configForKernel(request.config, request.kernelRelease);
   const byName = new Map<string, AddedModule[]>();
+  const excluded: string[] = [];
   for (const added of request.modules) {
-    checkPath(added.path);
-    if (!isSearched(added.path, config)) continue;
+    // Modules outside of the kernel's directory have absolute paths.
+    checkPath(added.path.replace(/^\//, ''));
+    if (!isSearched(added.path, config)) {
+      excluded.push(added.path);
+      continue;
+    }
     const name = moduleName(added.path);
     const others = byName.get(name);
     if (others === undefined) byName.set(name, [added]);
@@ -164,15 +206,15 @@ function chooseModules(request: TreeRequest): {
       else shadowed.push({ name, winner, loser: path });
     }
   }
-  const positions = readPositions(toBuffer(request.order), request.format.layout);
+  checkCount(chosen.length);
+  const positions = readPositions(
+    findFile(request.files ?? NO_FILES, 'modules.order'),
+    request.format.layout,
+  );
   const modules: ChosenModule[] = [];
   for (const index of orderModules(chosen, positions, request.format.byteOrder)) {
     const module = chosen[index];
     if (module !== undefined) modules.push(module);
   }
-  return { modules, shadowed };
-}
-
-function toBuffer(bytes: Uint8Array | undefined): Buffer | undefined {
-  return bytes === undefined ? undefined : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return { modules, shadowed, excluded };
 }

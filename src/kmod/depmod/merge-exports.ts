@@ -38,9 +38,19 @@ export function mergeExports(
     else owners.set(symbol, numberOfBase[owner] ?? 0);
   }
   const added: SymbolOwner[] = [];
+  const namespaces = new Map<string, SymbolOwner>();
   let mayHaveUnknownUsers = false;
   for (const [number, { name, isAdded, module }] of modules.entries()) {
     if (!isAdded || module === undefined) continue;
+    for (const namespace of module.namespaceNames) {
+      checkSymbol(name, namespace);
+      const other = baseOwners.get(namespace);
+      if (other !== undefined && replaced.has(other)) throw hiddenOwner(namespace);
+      // Of several modules with one namespace depmod lists the last.
+      if ((owners.get(namespace) ?? -1) >= number) continue;
+      owners.set(namespace, number);
+      namespaces.set(namespace, { symbol: namespace, module: name, owner: number });
+    }
     for (const symbol of new Set(module.exports.map((exported) => exported.symbol))) {
       checkSymbol(name, symbol);
       const other = owners.get(symbol);
@@ -54,13 +64,26 @@ export function mergeExports(
       if (inTree !== undefined) mayHaveUnknownUsers = true;
     }
   }
+  for (const [symbol, owner] of lost) {
+    const replacement = modules[numberOfBase[owner] ?? 0]?.module;
+    if (replacement?.hasVersions === false) throw hiddenOwner(symbol);
+  }
   const lines = mergeSymbolLines(base.symbols, base.symbolBuckets, {
     byteOrder: base.byteOrder,
-    added,
+    added: [...added, ...namespaces.values()],
     owners: numberOfBase,
     replaced,
   });
   return { owners, lines, losing: new Set(lost.values()), mayHaveUnknownUsers };
+}
+
+/** In a tree without CRCs several modules may have one name, and the index lists one of them. */
+function hiddenOwner(symbol: string): ModuleError {
+  return new ModuleError(
+    'INDEX_UNSUPPORTED',
+    `Cannot tell whether another module of the base exports ${symbol}, too, once the one that is listed is replaced`,
+    { hint: 'The modules have no CRCs: compute all indexes anew from the modules themselves with --full.' },
+  );
 }
 
 /** Symbols become words of a text index and keys of a binary one. */

@@ -17,6 +17,13 @@ export function aliasLines(name: string, module: Modinfo): readonly string[] {
   return listModinfo(module, 'alias').map((alias) => `alias ${checkText(name, 'alias', alias)} ${name}\n`);
 }
 
+/** What depmod takes for symbols that a module exports. */
+export function listIndexSymbols(
+  module: Pick<KernelModule, 'exports' | 'namespaceNames'>,
+): readonly string[] {
+  return [...module.exports.map(({ symbol }) => symbol), ...module.namespaceNames];
+}
+
 /** A module's lines of `modules.softdep` or `modules.weakdep`. @throws {ModuleError} `MODINFO_INVALID`. */
 export function dependencyHints(key: 'softdep' | 'weakdep', name: string, module: Modinfo): string {
   return listModinfo(module, key)
@@ -41,10 +48,18 @@ export function deviceNode(name: string, aliases: readonly string[]): string {
 }
 
 function findDevice(alias: string): string | undefined {
-  const match = /^(char|block)-major-(\d+)-(\d+)/.exec(alias);
+  const match = /^(char|block)-major- *([+-]?)(\d+)- *([+-]?)(\d+)/.exec(alias);
   if (match === null) return undefined;
-  const [, kind, major, minor] = match;
-  return `${kind === 'char' ? 'c' : 'b'}${Number(major)}:${Number(minor)}`;
+  const [, kind, majorSign = '', major = '', minorSign = '', minor = ''] = match;
+  return `${kind === 'char' ? 'c' : 'b'}${readUnsigned(majorSign, major)}:${readUnsigned(minorSign, minor)}`;
+}
+
+/** A number as `sscanf` reads it for `%u`: 64 bits, of which it keeps the low 32. */
+function readUnsigned(sign: string, digits: string): bigint {
+  const largest = 2n ** 64n - 1n;
+  const value = digits.length > 20 ? largest + 1n : BigInt(digits);
+  if (value > largest) return BigInt.asUintN(32, largest);
+  return BigInt.asUintN(32, sign === '-' ? -value : value);
 }
 
 /** The files are lines of 7-bit text: anything else would be read back as something else. */

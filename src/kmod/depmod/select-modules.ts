@@ -55,11 +55,13 @@ export interface SelectOptions {
 /**
  * Decides which files depmod would take for each module of the merged tree, and numbers the modules.
  *
- * @throws {ModuleError} `DUPLICATE_MODULE`; `NAME_MISMATCH` for a path that is no module's; `LIMIT_EXCEEDED`.
+ * @throws {ModuleError} `DUPLICATE_MODULE`; `NAME_MISMATCH` for a path that is no module's; `LIMIT_EXCEEDED`;
+ * `INDEX_UNSUPPORTED` for a configuration that the base's indexes contradict.
  */
 export function selectModules(base: BaseIndexes, options: SelectOptions): Selection {
   const { paths, names, numberOfName } = base.dependencies;
   const { config, baseModules } = options;
+  if (!paths.every((path) => isSearched(path, config))) throw contradicted();
   const addedByPath = new Map<string, AddedModule>();
   const excluded: string[] = [];
   const pathsByName = new Map<string, string[]>();
@@ -98,15 +100,7 @@ export function selectModules(base: BaseIndexes, options: SelectOptions): Select
     const module = baseModules.get(path);
     modules.push({ name: names[number] ?? '', path, base: number, isAdded: false, module });
   }
-  if (modules.length > MAX_MODULES) {
-    throw new ModuleError(
-      'LIMIT_EXCEEDED',
-      `Cannot index ${modules.length} modules: depmod counts in 16 bits`,
-      {
-        hint: `Add fewer modules: the tree may hold ${MAX_MODULES}.`,
-      },
-    );
-  }
+  checkCount(modules.length);
   const ordered: SelectedModule[] = [];
   const numberOfBase = new Int32Array(paths.length);
   for (const index of orderModules(modules, base.positions, base.byteOrder)) {
@@ -118,6 +112,14 @@ export function selectModules(base: BaseIndexes, options: SelectOptions): Select
   return { modules: ordered, numberOfBase, replaced, overridden, shadowed, excluded };
 }
 
+/** @throws {ModuleError} `LIMIT_EXCEEDED` for more modules than depmod can count. */
+export function checkCount(modules: number): void {
+  if (modules <= MAX_MODULES) return;
+  throw new ModuleError('LIMIT_EXCEEDED', `Cannot index ${modules} modules: depmod counts in 16 bits`, {
+    hint: `Add fewer modules: the tree may hold ${MAX_MODULES}.`,
+  });
+}
+
 /** Paths become words of text indexes and keys of binary ones, and depmod must take the file for a module. */
 export function checkPath(path: string): void {
   const isPlain = /^[\x21-\x7e]+$/.test(path) && !path.includes(':') && !path.startsWith('#');
@@ -127,6 +129,17 @@ export function checkPath(path: string): void {
   throw new ModuleError('NAME_MISMATCH', `Cannot index ${JSON.stringify(path)}: it is not a module's path`, {
     hint: "Give a path below the kernel's module directory that ends in .ko, .ko.xz, .ko.zst or .ko.gz, for instance extra/ice/ice.ko.",
   });
+}
+
+/** Another configuration, or a depmod before version 30, which does not know `exclude`. */
+function contradicted(): ModuleError {
+  return new ModuleError(
+    'INDEX_UNSUPPORTED',
+    "Cannot merge into the base's indexes: they list modules that an exclude line of depmod.d hides",
+    {
+      hint: 'Give the depmod.d that the indexes were made with, without exclude lines for a kmod before version 30.',
+    },
+  );
 }
 
 function duplicatePath(path: string): ModuleError {

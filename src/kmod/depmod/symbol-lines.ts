@@ -80,7 +80,8 @@ export function toSymbolLines(symbols: readonly SymbolOwner[], byteOrder: ByteOr
 }
 
 /**
- * `modules.symbols` without the lines of some modules and with more symbols, each in its place.
+ * `modules.symbols` without the lines of some modules and with more symbols, each in its place or in place of the line
+ * that the base has for it.
  *
  * @param buckets Of `base`, as `readBuckets` gave them.
  */
@@ -113,6 +114,7 @@ export function mergeSymbolLines(
   };
   for (const line of added) {
     copyTo(findPlace(base, buckets, line));
+    if (from < base.count && isSameName(base, from, line)) from++;
     writer.add(line.text, line.owner);
   }
   copyTo(base.count);
@@ -160,6 +162,12 @@ function findPlace(base: AliasLines, buckets: Int32Array, added: HashedLine): nu
     else high = middle;
   }
   return low;
+}
+
+function isSameName(base: AliasLines, line: number, added: HashedLine): boolean {
+  const start = (base.lineStart[line] ?? 0) + NAME_OFFSET;
+  const end = base.keyEnd[line] ?? 0;
+  return compareBytes(base.text, start, end, added.text, NAME_OFFSET, added.nameEnd) === 0;
 }
 
 function nameOf(lines: AliasLines, line: number): string {

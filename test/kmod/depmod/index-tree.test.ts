@@ -12,9 +12,7 @@ function request(more: Partial<TreeRequest> = {}): TreeRequest {
     config: RHEL_DEPMOD_CONFIG,
     kernelRelease: KERNEL_RELEASE,
     format: readIndexFormat(base),
-    order: base.get('modules.order'),
-    builtin: base.get('modules.builtin'),
-    builtinModinfo: base.get('modules.builtin.modinfo'),
+    files: base,
     ...more,
   };
 }
@@ -60,9 +58,60 @@ describe('indexTree()', () => {
   });
 
   it('writes empty files for what a kernel’s build did not leave', () => {
-    const { files } = indexTree(request({ builtin: undefined, builtinModinfo: undefined }));
+    const { files } = indexTree(request({ files: new Map<string, Buffer>() }));
 
     expect(files.get('modules.builtin.bin')).toHaveLength(0);
     expect(files.get('modules.builtin.alias.bin')).toHaveLength(0);
+  });
+
+  it('leaves the index of built-in aliases empty where kmod 28 wrote it', () => {
+    const files = new Map([...baseIndexes('kmod-30'), ['modules.builtin.alias.bin', Buffer.alloc(0)]]);
+
+    const indexes = indexTree(request({ files }));
+
+    expect(indexes.files.get('modules.builtin.alias.bin')).toHaveLength(0);
+    expect(indexes.files.get('modules.builtin.bin')).toEqual(files.get('modules.builtin.bin'));
+  });
+
+  it('lists the namespaces of modules without CRCs as depmod does, the last module winning', () => {
+    const modules = ['a', 'b'].map((name) => ({
+      path: `extra/${name}.ko`,
+      module: makeModule({ exports: [`${name}_x`], namespaceNames: ['NS'] }),
+    }));
+
+    const { files } = indexTree(request({ modules }));
+
+    const entries = readIndex(files.get('modules.symbols.bin')!);
+    const last = Buffer.from(files.get('modules.dep')!).toString().split('\n')[1]?.slice(6, 7);
+    expect(entries.find(({ key }) => key === 'symbol:NS')?.value).toBe(last);
+  });
+
+  it('takes modules outside of the kernel’s directory by their absolute paths', () => {
+    const modules = [{ path: '/opt/acme/a.ko', module: makeModule({ aliases: ['x'] }) }];
+
+    const { files } = indexTree(request({ modules }));
+
+    expect(Buffer.from(files.get('modules.dep')!).toString()).toBe('/opt/acme/a.ko:\n');
+  });
+
+  it('tells of files that depmod.d excludes', () => {
+    const modules = [{ path: 'build/a.ko', module: makeModule() }];
+
+    expect(indexTree(request({ modules })).excluded).toEqual(['build/a.ko']);
+  });
+});
+
+describe('readIndexFormat()', () => {
+  it('takes the layout of whatever index holds something', () => {
+    const base = new Map([['modules.builtin.bin', baseIndexes('kmod-34').get('modules.builtin.bin')!]]);
+
+    expect(readIndexFormat(base).layout).toBe('pre-order');
+  });
+
+  it('is that of RHEL where there are no indexes', () => {
+    const format = readIndexFormat(new Map([['modules.order', Buffer.alloc(0)]]), 'big');
+
+    expect(format).toMatchObject({ layout: 'post-order', byteOrder: 'big' });
+    expect(format.files).toContain('modules.softdep');
   });
 });

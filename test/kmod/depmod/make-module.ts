@@ -6,6 +6,8 @@ export interface ModuleShape {
   readonly aliases?: readonly string[];
   readonly softdeps?: readonly string[];
   readonly weakdeps?: readonly string[];
+  readonly namespaceNames?: readonly string[];
+  readonly hasVersions?: boolean;
   readonly isLittleEndian?: boolean;
 }
 
@@ -28,8 +30,9 @@ export function makeModule(shape: ModuleShape = {}): KernelModule {
       isGplOnly: false,
       namespace: undefined,
     })),
+    namespaceNames: shape.namespaceNames ?? [],
     thisModuleSizeBytes: 896,
-    hasVersions: true,
+    hasVersions: shape.hasVersions ?? true,
     hasBtf: false,
   };
 }

@@ -87,7 +87,7 @@ const trees: fc.Arbitrary<Tree> = fc
 function index(tree: Tree, modules: readonly AddedModule[]): Map<string, Uint8Array> {
   const { files } = indexTree({
     modules,
-    order: tree.order,
+    files: new Map([['modules.order', tree.order]]),
     config: RHEL_DEPMOD_CONFIG,
     kernelRelease: KERNEL,
     format: tree.format,

@@ -167,7 +167,7 @@ describe('mergeIndexes(), when the indexes of the base do not say enough', () =>
       config: RHEL_DEPMOD_CONFIG,
       kernelRelease: KERNEL_RELEASE,
       format: RHEL_INDEX_FORMAT,
-      order: base.get('modules.order'),
+      files: base,
     }).files;
     expect(Buffer.from(files.get('modules.dep')!).toString()).toBe(
       Buffer.from(expected.get('modules.dep')!).toString(),
@@ -206,18 +206,69 @@ describe('mergeIndexes() into a base that was indexed on a big-endian machine', 
         softdeps: at === 0 ? ['pre: qdio'] : [],
       }),
     }));
-    const tree = { config: RHEL_DEPMOD_CONFIG, kernelRelease: KERNEL_RELEASE };
+    const files = new Map<string, Buffer>();
+    const tree = { config: RHEL_DEPMOD_CONFIG, kernelRelease: KERNEL_RELEASE, files };
     const format = { ...RHEL_INDEX_FORMAT, byteOrder: 'big' } as const;
     const added = [
       module('extra/new.ko', { imports: ['qeth_x'], exports: ['new_a', 'new_b'], isLittleEndian }),
     ];
     const base = indexTree({ ...tree, format, modules: shapes }).files;
 
-    const { files } = merged(added, { base });
+    const changed = merged(added, { base }).files;
 
     const expected = indexTree({ ...tree, format, modules: [...shapes, ...added] }).files;
     for (const [name, bytes] of expected) {
-      expect(Buffer.compare(files.get(name) ?? base.get(name)!, bytes), name).toBe(0);
+      expect(Buffer.compare(changed.get(name) ?? base.get(name)!, bytes), name).toBe(0);
     }
+  });
+});
+
+describe('mergeIndexes() into a base without CRCs', () => {
+  const shapes = ['kernel/a.ko', 'kernel/b.ko'].map((path) => ({
+    path,
+    module: makeModule({ exports: [`${path.slice(7, 8)}_x`], namespaceNames: ['NS'], hasVersions: false }),
+  }));
+  const tree = { config: RHEL_DEPMOD_CONFIG, kernelRelease: KERNEL_RELEASE, format: RHEL_INDEX_FORMAT };
+  const files = new Map([['modules.order', Buffer.from('kernel/a.ko\nkernel/b.ko\n')]]);
+  const base = new Map([...files, ...indexTree({ ...tree, files, modules: shapes }).files]);
+
+  it('lists a namespace under the last module that has it', () => {
+    const added = [module('extra/c.ko', { exports: ['c_x'], namespaceNames: ['NS'], hasVersions: false })];
+
+    const changed = merged(added, { base }).files;
+
+    const expected = indexTree({ ...tree, files, modules: [...shapes, ...added] }).files;
+    for (const [name, bytes] of expected) {
+      expect(Buffer.compare(changed.get(name) ?? base.get(name)!, bytes), name).toBe(0);
+    }
+    expect(Buffer.from(expected.get('modules.symbols')!).toString()).toContain('symbol:NS c\n');
+  });
+
+  it('refuses to guess who else has a symbol that a replacement lacks', () => {
+    const added = [module('updates/b.ko', { hasVersions: false })];
+
+    expect(() => merge(added, { base })).toThrow(withCode('INDEX_UNSUPPORTED'));
+  });
+});
+
+describe('mergeIndexes() into a base without modules', () => {
+  const tree = { config: RHEL_DEPMOD_CONFIG, kernelRelease: KERNEL_RELEASE };
+  const files = new Map([['modules.builtin', Buffer.from('kernel/fs/ext4/ext4.ko\n')]]);
+  const format = { ...RHEL_INDEX_FORMAT, layout: 'pre-order' } as const;
+  const added = [module('extra/c.ko', { exports: ['c_x'], aliases: ['pci:*'] })];
+
+  it('takes the layout from the index of what is built in', () => {
+    const base = new Map([...files, ...indexTree({ ...tree, format, files, modules: [] }).files]);
+
+    const changed = merged(added, { base }).files;
+
+    const expected = indexTree({ ...tree, format, files, modules: added }).files;
+    expect(changed.get('modules.dep.bin')).toEqual(expected.get('modules.dep.bin'));
+  });
+
+  it('refuses when every index is empty', () => {
+    const base = indexTree({ ...tree, format, files: new Map<string, Buffer>(), modules: [] }).files;
+
+    expect(() => merge(added, { base })).toThrow(withCode('INDEX_UNSUPPORTED'));
   });
 });
