@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { KmodError } from '../src/errors.ts';
+import { parseArch } from '../src/oci/arch.ts';
 import type { OutputFormat, ReportFormat } from './report/output.ts';
 import type { ReportFlags } from './report/event-text.ts';
 
@@ -97,6 +98,35 @@ export function addProofFlag(command: Command): Command {
       return [...(before ?? []), file];
     }),
   );
+}
+
+/** `--arch`, for images that have several. */
+export function addArchFlag(command: Command): Command {
+  return command.addOption(
+    new Option('--arch <arch>', 'the architecture to choose in a multi-architecture image').argParser(
+      valueOf(parseArch),
+    ),
+  );
+}
+
+/** Where the base of an image ends, for images that do not say so themselves. */
+export function addBoundaryFlags(command: Command, base: string): Command {
+  return command
+    .option('--base <image>', base)
+    .addOption(
+      new Option(
+        '--layers <count>',
+        'how many layers were added on top of the base, when an image does not say it',
+      )
+        .argParser(parseCount)
+        .conflicts('base'),
+    );
+}
+
+function parseCount(text: string): number {
+  const count = Number(text);
+  if (/^\d{1,4}$/.test(text) && count > 0) return count;
+  throw new InvalidArgumentError('Write a number from 1 on.');
 }
 
 /**

@@ -61,7 +61,7 @@ export async function lintImages(
           .join('\n'),
       sarif: async () => {
         const { lintSarif } = await import('./report/sarif/verify-sarif.ts');
-        return lintSarif(linted, { toolVersion: VERSION });
+        return `${JSON.stringify(lintSarif(linted, { toolVersion: VERSION }), null, 2)}\n`;
       },
     },
     flags.outputFile,

@@ -6,6 +6,7 @@ import { lintCommand } from './commands/lint.ts';
 import { machineConfigCommand } from './commands/machine-config.ts';
 import { resolveCommand } from './commands/resolve.ts';
 import { buildCommand } from './commands/build.ts';
+import { verifyCommand } from './commands/verify.ts';
 import { signCommand } from './commands/sign.ts';
 import { depmodCommand } from './commands/depmod.ts';
 import type { CliContext } from './context.ts';
@@ -18,6 +19,7 @@ const VERBS = [
   signCommand,
   inspectCommand,
   depmodCommand,
+  verifyCommand,
   lintCommand,
   machineConfigCommand,
   doctorCommand,

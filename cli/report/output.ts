@@ -16,7 +16,7 @@ export interface Result {
   /** What people see. */
   readonly text: () => string;
   /** What code scanning takes: a log of SARIF. */
-  readonly sarif?: () => Promise<object>;
+  readonly sarif?: () => Promise<string>;
   /** A page that stands alone. */
   readonly html?: () => Promise<string>;
 }
@@ -54,7 +54,7 @@ async function formatResult(
       return text();
     case 'sarif':
       if (sarif === undefined) throw new TypeError(`${verb} has no SARIF`);
-      return `${JSON.stringify(await sarif(), null, 2)}\n`;
+      return sarif();
     case 'html':
       if (html === undefined) throw new TypeError(`${verb} has no HTML`);
       return html();

@@ -77,13 +77,13 @@ export async function mergeWithBase(
 }
 
 /**
- * Configuration of depmod in the merged tree: the base's as far as it was seen, and ours. What RHEL ships is taken for a base whose layer with
- * depmod.d was not read: a replacement wins by our own `override` line under any search order.
+ * Configuration of depmod in the merged tree: the base's as far as it was seen, and ours. What RHEL ships is taken for a
+ * base whose layer with depmod.d was not read: a replacement wins by our own `override` line under any search order.
  */
 export function depmodConfig({
   base,
   ownConfig,
-}: Pick<MergeBaseRequest, 'base' | 'ownConfig'>): DepmodConfig {
+}: Pick<MergeBaseRequest, 'ownConfig'> & { readonly base: Pick<Base, 'depmodConfig'> }): DepmodConfig {
   const files = [...(base.depmodConfig.size > 0 ? base.depmodConfig : RHEL_DEPMOD_FILES), ...ownConfig];
   return parseDepmodConfig(
     files.map(([path, bytes]) => {

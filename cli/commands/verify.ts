@@ -1,0 +1,62 @@
+import { Command } from 'commander';
+import type { Arch } from '../../src/oci/arch.ts';
+import { parseKernelRelease, type KernelRelease } from '../../src/spec/kernel-release.ts';
+import type { CliContext } from '../context.ts';
+import {
+  addArchFlag,
+  addBoundaryFlags,
+  addImageFlags,
+  addReportOutputFlags,
+  repeatable,
+  valueOf,
+  type ImageFlags,
+  type ReportOutputFlags,
+} from '../flags.ts';
+
+/** Flags of `kmodlayer verify`. */
+export interface VerifyFlags extends ImageFlags, ReportOutputFlags {
+  readonly arch?: Arch;
+  readonly base?: string;
+  readonly layers?: number;
+  readonly kernel?: KernelRelease;
+  readonly cert?: readonly string[];
+}
+
+/** `kmodlayer verify <image or file.ko>...`: says whether modules will load, before a node has to find out. */
+export function verifyCommand(context: CliContext): Command {
+  const command = new Command('verify')
+    .description('prove that the modules of images will load, or say which will not, and why')
+    .argument('<image-or-file...>', 'layered OS images, kmod images, or modules: all of one kind');
+  addBoundaryFlags(
+    addArchFlag(command),
+    'the OS image that images were built on, or that kmod images and modules are loaded on; for modules a directory, too',
+  )
+    .option(
+      '--kernel <release>',
+      'the kernel that the modules must be for; needed with a directory',
+      valueOf(parseKernelRelease),
+    )
+    .addOption(
+      repeatable(
+        '--cert <file>',
+        'a certificate that the nodes trust: modules must be signed with its key, or as those of the kernel are; may be repeated',
+      ),
+    );
+  return addImageFlags(addReportOutputFlags(command, ['sarif', 'html']))
+    .addHelpText(
+      'after',
+      `
+Examples:
+  kmodlayer verify quay.io/acme/rhcos-nic:4.18.4 --cert signing.der
+  kmodlayer verify quay.io/acme/nic-kmod:1.0 --base quay.io/openshift-release-dev/ocp-v4.0-art-dev@sha256:...
+  kmodlayer verify --base / --kernel "$(uname -r)" ./ice.ko.xz
+  kmodlayer verify IMAGE IMAGE -o html --output-file proof.html
+
+Ends with 1 when a module would not load, or a rule of images is broken that is an error.`,
+    )
+    .action(async (names: readonly string[], flags: VerifyFlags) => {
+      const { verifyTargets } = await import('../verify-targets.ts');
+
+      await verifyTargets(names, flags, context);
+    });
+}

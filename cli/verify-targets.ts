@@ -1,0 +1,132 @@
+import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { SpecError } from '../src/errors.ts';
+import type { Io } from '../src/io.ts';
+import { formatReference } from '../src/oci/reference.ts';
+import { type Certificate, parseCertificate } from '../src/sign/certificate.ts';
+import type { TargetReport, VerifyReport } from '../src/verify/report.ts';
+import { verifyImage } from '../src/verify/verify-image.ts';
+import type { VerifyFlags } from './commands/verify.ts';
+import { type CliContext, hasColour } from './context.ts';
+import { CheckFailed } from './exit-codes.ts';
+import { readInput } from './io/read-input.ts';
+import { makeIo } from './make-io.ts';
+import { openNamedImage } from './open-named-image.ts';
+import { printResult } from './report/output.ts';
+import { proofHtml, proofSarif } from './report/proof-files.ts';
+import { makeStyle } from './report/style.ts';
+import { verifyText } from './report/verify-text.ts';
+import { verifyFilesOnDirectory, verifyFilesOnImage } from './verify-files.ts';
+
+/**
+ * Verifies images, or modules against a base, and prints the report.
+ *
+ * @throws {SpecError} `USAGE`; {CheckFailed} when something does not pass; as opening and reading images does.
+ */
+export async function verifyTargets(
+  names: readonly string[],
+  flags: VerifyFlags,
+  context: CliContext,
+): Promise<void> {
+  const modules = names.filter(isModuleFile);
+  if (modules.length > 0 && modules.length < names.length) {
+    throw new SpecError('USAGE', 'Cannot verify images and modules in one command', {
+      hint: 'Run it once for the images, and once for the modules with --base.',
+    });
+  }
+  const io = await makeIo(context, flags);
+  const certificates = await readCertificates(flags, io);
+  const targets =
+    modules.length > 0
+      ? [await verifyFiles(modules, flags, { io, context, certificates })]
+      : await verifyImages(names, flags, { io, certificates });
+  const report: VerifyReport = {
+    verdict: targets.every(({ verdict }) => verdict === 'passes') ? 'passes' : 'fails',
+    targets,
+  };
+
+  const proof = { verb: 'verify', at: io.now() } as const;
+  await printResult(
+    context,
+    flags.output,
+    {
+      verb: 'verify',
+      data: { ...report },
+      text: () =>
+        verifyText(report, {
+          style: makeStyle(flags.outputFile === undefined && hasColour(context, context.stdout)),
+          isVerbose: flags.verbose === true,
+        }),
+      sarif: () => proofSarif(report, proof),
+      html: () => proofHtml(report, proof),
+    },
+    flags.outputFile,
+  );
+  if (report.verdict === 'fails') throw new CheckFailed();
+}
+
+function isModuleFile(name: string): boolean {
+  return !/^(?:oci|oci-archive|docker):/.test(name) && /\.ko(?:\.(?:gz|xz|zst))?$/.test(name);
+}
+
+/** Undefined without `--cert`: modules then need no signature. */
+async function readCertificates(
+  { cert = [] }: VerifyFlags,
+  { files }: Pick<Io, 'files'>,
+): Promise<readonly Certificate[] | undefined> {
+  if (cert.length === 0) return undefined;
+  return Promise.all(cert.map(async (file) => parseCertificate(await readInput(files, file))));
+}
+
+interface Given {
+  readonly io: Io;
+  readonly certificates: readonly Certificate[] | undefined;
+}
+
+/** One after the other: what is learnt of a base serves the next image. */
+async function verifyImages(
+  names: readonly string[],
+  { arch, kernel, layers, ...flags }: VerifyFlags,
+  { io, certificates }: Given,
+): Promise<readonly TargetReport[]> {
+  const base = flags.base === undefined ? undefined : (await openNamedImage(flags.base, arch, io)).image;
+  const targets: TargetReport[] = [];
+  for (const name of names) {
+    const { reference, image } = await openNamedImage(name, arch, io);
+    const subject = formatReference(reference);
+    targets.push(await verifyImage({ subject, image, base, layers, kernel, certificates }, io));
+  }
+  return targets;
+}
+
+async function verifyFiles(
+  names: readonly string[],
+  { base, kernel, arch }: VerifyFlags,
+  { io, context, certificates }: Given & { readonly context: CliContext },
+): Promise<TargetReport> {
+  if (base === undefined) {
+    throw new SpecError('USAGE', 'Cannot verify modules without the kernel that shall load them', {
+      hint: 'Name an OS image, or a directory with its modules: --base IMAGE or --base DIR.',
+    });
+  }
+  const files = await Promise.all(
+    names.map(async (name) => ({ name, bytes: await readInput(io.files, name) })),
+  );
+  const directory = resolve(context.cwd, base);
+  if (!(await isDirectory(directory))) {
+    return verifyFilesOnImage(files, { ...(await openNamedImage(base, arch, io)), kernel, certificates }, io);
+  }
+  if (kernel === undefined) {
+    throw new SpecError('USAGE', `Cannot tell for which kernel of ${base} the modules are`, {
+      hint: 'Say it as uname -r prints it: --kernel RELEASE.',
+    });
+  }
+  return verifyFilesOnDirectory(files, { subject: base, directory, kernel, arch, certificates }, io);
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+}

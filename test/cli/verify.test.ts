@@ -1,0 +1,109 @@
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { runCli } from '../support/cli.ts';
+import { QUICKSTART_KERNEL, unpackQuickstart } from '../support/quickstart-root.ts';
+
+const OS_IMAGE =
+  'oci:fixtures/quickstart/release@sha256:fc207f7cc069fa3f351b713153e4c31f8cf1313132809f30e2d207b25cb7371b';
+const PROVIDER = 'fixtures/modules/kl_provider.sha256.ko';
+const CONSUMER = 'fixtures/modules/kl_consumer.ko';
+
+let scratch: string;
+
+beforeAll(async () => {
+  scratch = await mkdtemp(join(tmpdir(), 'kmodlayer-verify-'));
+  await mkdir(join(scratch, 'root'));
+  await unpackQuickstart(join(scratch, 'root'), (path) => path.startsWith('usr/lib/'));
+});
+
+afterAll(async () => {
+  await rm(scratch, { recursive: true });
+});
+
+describe('kmodlayer verify', () => {
+  it('proves modules against an OS image', async () => {
+    const { exitCode, stdout } = await runCli(['verify', '--base', OS_IMAGE, PROVIDER, CONSUMER]);
+
+    expect(stdout).toContain(`${OS_IMAGE}  kernel ${QUICKSTART_KERNEL}  x86_64\n`);
+    expect(stdout).toContain(
+      'PASSES  passes every static check of load_module; init() and hardware not proven\n',
+    );
+    expect(stdout).toMatch(
+      /^ {2}passes {2}kl_consumer {2}fixtures\/modules\/kl_consumer.ko; needs fixtures/m,
+    );
+    expect(exitCode).toBe(0);
+  });
+
+  it('proves modules against a directory, and ends with 1 when one would not load', async () => {
+    const kernel = ['--kernel', QUICKSTART_KERNEL];
+    const { exitCode, stdout } = await runCli([
+      ...['verify', '--base', join(scratch, 'root'), ...kernel, CONSUMER],
+    ]);
+
+    expect(stdout).toMatch(/^FAILS {2}1 module would not load: kl_consumer$/m);
+    expect(stdout).toMatch(/^ {4}fail symbols {2}/m);
+    expect(exitCode).toBe(1);
+  });
+
+  it('shows what passes only when it is asked to', async () => {
+    const argv = ['verify', '--base', OS_IMAGE, PROVIDER];
+
+    expect((await runCli(argv)).stdout).not.toMatch(/^ {4}pass /m);
+    expect((await runCli([...argv, '--verbose'])).stdout).toMatch(/^ {4}pass vermagic /m);
+  });
+
+  it('holds modules to the certificates that nodes trust', async () => {
+    const argv = ['verify', '--base', OS_IMAGE, '--cert', 'fixtures/modules/test-only-rsa.pem'];
+
+    expect((await runCli([...argv, PROVIDER])).exitCode).toBe(0);
+    expect((await runCli([...argv, PROVIDER, CONSUMER])).exitCode).toBe(1);
+  });
+
+  it.each(['json', 'yaml'])('prints %s with a schema', async (format) => {
+    const { stdout } = await runCli(['verify', '--base', OS_IMAGE, PROVIDER, '-o', format]);
+
+    expect(parse(stdout)).toMatchObject({
+      schema: 'kmodlayer/verify/v1',
+      verdict: 'passes',
+      targets: [
+        {
+          subject: OS_IMAGE,
+          kernel: QUICKSTART_KERNEL,
+          arch: 'x86_64',
+          verdict: 'passes',
+          modules: [{ name: 'kl_provider', path: PROVIDER, verdict: 'passes' }],
+          findings: [],
+        },
+      ],
+    });
+  });
+
+  it('writes HTML and SARIF to a file', async () => {
+    const html = join(scratch, 'out/proof.html');
+    const { exitCode, stdout } = await runCli([...['verify', OS_IMAGE, '-o', 'html', '--output-file', html]]);
+    const sarif = await runCli(['verify', OS_IMAGE, '-o', 'sarif']);
+
+    expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
+    expect(await readFile(html, 'utf8')).toMatch(/^<!doctype html>/i);
+    expect(JSON.parse(sarif.stdout)).toMatchObject({ runs: [{ results: [{ ruleId: 'no-modules' }] }] });
+  });
+
+  it.each([
+    [[PROVIDER, OS_IMAGE], 2, 'Cannot verify images and modules in one command'],
+    [[PROVIDER], 2, 'Cannot verify modules without the kernel that shall load them'],
+    [[PROVIDER, '--base', '.'], 2, 'Cannot tell for which kernel of . the modules are'],
+    [[PROVIDER, '--base', '.', '--kernel', '5.14.0-1.x86_64'], 2, 'it has no modules.dep for kernel'],
+    [['./nowhere.ko', '--base', OS_IMAGE], 2, 'Cannot read ./nowhere.ko'],
+    [[PROVIDER, PROVIDER, '--base', OS_IMAGE], 6, 'both have one name'],
+    [[PROVIDER, '--base', OS_IMAGE, '--cert', 'fixtures/modules/README.md'], 7, 'error: Cannot'],
+    [['oci:fixtures/quickstart/release:4.18.4'], 2, 'it is not an OS image'],
+  ])('%j ends with %i', async (argv, expected, message) => {
+    const { exitCode, stderr } = await runCli(['verify', ...argv]);
+
+    expect(stderr).toContain(message);
+    expect(exitCode).toBe(expected);
+  });
+});
