@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { runCli } from '../support/cli.ts';
 
+const OS_IMAGE =
+  'oci:fixtures/quickstart/release@sha256:fc207f7cc069fa3f351b713153e4c31f8cf1313132809f30e2d207b25cb7371b';
+
 describe('kmodlayer inspect', () => {
   it('prints what modinfo prints, and the signature', async () => {
     const { exitCode, stdout } = await runCli(['inspect', 'fixtures/modules/kl_provider.sha256.ko']);
@@ -41,9 +44,41 @@ describe('kmodlayer inspect', () => {
       image: {
         reference: expect.stringMatching(/^oci:fixtures\/quickstart\/release@sha256:/) as unknown,
         architecture: 'amd64',
-        added: null,
+        added: { modules: [] },
+        changes: {
+          baseLayers: 0,
+          foundBy: 'whole',
+          entries: expect.arrayContaining([
+            expect.objectContaining({ path: 'release-manifests/image-references', change: 'added' }),
+          ]) as unknown,
+          totals: { added: { count: 5 }, replaced: { count: 0, sizeBytes: 0 } },
+        },
       },
     });
+  });
+
+  it('draws what an image holds as a tree', async () => {
+    const { exitCode, stdout } = await runCli(['inspect', 'oci:fixtures/quickstart/release:4.18.4']);
+
+    expect(exitCode).toBe(0);
+    expect(stdout).toMatch(/^├── release-manifests\/ +18 kB$/m);
+    expect(stdout).toMatch(/^│ {3}├── \+ image-references +16 kB$/m);
+    expect(stdout).toMatch(/^\+ 5 added \(18 kB\)$/m);
+  });
+
+  it('says that nothing was added to an OS image', async () => {
+    const { stdout } = await runCli(['inspect', OS_IMAGE]);
+
+    expect(stdout).toMatch(/^layers +\d+, .*, none of them added$/m);
+    expect(stdout).not.toContain('──');
+  });
+
+  it('takes the word of the user for where the base ends', async () => {
+    const { stdout } = await runCli([
+      ...['inspect', 'oci:fixtures/quickstart/release:4.18.4', '--layers', '1', '--read-base'],
+    ]);
+
+    expect(stdout).toMatch(/^layers +2, 3.2 kB; the last one was added \(.*\), as --layers says$/m);
   });
 
   it.each([

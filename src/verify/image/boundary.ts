@@ -8,8 +8,11 @@ type Image = { readonly manifest: ImageManifest; readonly config: ImageConfig };
 export interface Boundary {
   /** The base has so many layers; those that follow were added. */
   readonly baseLayers: number;
-  /** What says so: the user's base, the user's count, the build's history, or the last layer of the commit. */
-  readonly foundBy: 'base' | 'count' | 'history' | 'final-diffid';
+  /**
+   * What says so: the user's base, the user's count, the build's history, or the last layer of the commit; `whole` for an
+   * image that stands on nothing.
+   */
+  readonly foundBy: 'base' | 'count' | 'history' | 'final-diffid' | 'whole';
 }
 
 export interface BoundaryOptions {
