@@ -21,8 +21,13 @@ export interface Certificate {
   readonly mayDigitallySign: boolean | undefined;
   /** Undefined when the certificate does not limit what its key is for. */
   readonly mayCodeSign: boolean | undefined;
+  /** Its key may make other certificates. */
+  readonly isCa: boolean;
+  /** Object identifier of the algorithm that the issuer signed with, in dots. */
+  readonly signatureOid: string;
 }
 
+const BASIC_CONSTRAINTS = '2.5.29.19';
 const SUBJECT_KEY_ID = '2.5.29.14';
 const KEY_USAGE = '2.5.29.15';
 const EXTENDED_KEY_USAGE = '2.5.29.37';
@@ -38,11 +43,12 @@ export function parseCertificate(bytes: Uint8Array): Certificate {
   try {
     const parsed = new X509Certificate(bytes);
     const der = parsed.raw;
-    const { serial, issuer, subject, extensions } = readFields(der);
+    const { serial, issuer, subject, signatureOid, extensions } = readFields(der);
     return {
       der,
       issuer,
       serial,
+      signatureOid,
       ...extensions,
       subjectCommonName: findCommonName(subject),
       issuerCommonName: findCommonName(issuer),
@@ -62,31 +68,11 @@ export function parseCertificate(bytes: Uint8Array): Certificate {
   }
 }
 
-/**
- * What a person should know before modules are signed with a certificate: sentences, none when all is well. The kernel
- * itself looks at none of this when it loads a module.
- */
-export function certificateWarnings(certificate: Certificate, at: Date): readonly string[] {
-  const name = certificate.subjectCommonName ?? 'without a name';
-  const day = (date: Date): string => date.toISOString().slice(0, 10);
-  const warnings: string[] = [];
-  if (at < certificate.validFrom) {
-    warnings.push(`Certificate ${name} is not valid before ${day(certificate.validFrom)}`);
-  }
-  if (at > certificate.validTo) warnings.push(`Certificate ${name} expired on ${day(certificate.validTo)}`);
-  if (certificate.mayDigitallySign === false) {
-    warnings.push(`Certificate ${name} has a key usage without digitalSignature`);
-  }
-  if (certificate.mayCodeSign === false) {
-    warnings.push(`Certificate ${name} has an extended key usage without codeSigning`);
-  }
-  return warnings;
-}
-
 interface Extensions {
   readonly subjectKeyId: Buffer | undefined;
   readonly mayDigitallySign: boolean | undefined;
   readonly mayCodeSign: boolean | undefined;
+  readonly isCa: boolean;
 }
 
 /** @see https://www.rfc-editor.org/rfc/rfc5280#section-4.1 */
@@ -94,17 +80,19 @@ function readFields(der: Buffer): {
   serial: Buffer;
   issuer: Buffer;
   subject: Buffer;
+  signatureOid: string;
   extensions: Extensions;
 } {
   const [body] = readDerChildren(expectDer(readDer(der), DER.sequence));
   const fields = [...readDerChildren(expectDer(body, DER.sequence))];
   if (fields[0]?.tag === contextTag(0)) fields.shift();
-  const [serial, , issuer, , subject] = fields;
+  const [serial, algorithm, issuer, , subject] = fields;
   const wrapped = fields.find((field) => field.tag === contextTag(3));
   return {
     serial: expectDer(serial, DER.integer).der,
     issuer: expectDer(issuer, DER.sequence).der,
     subject: expectDer(subject, DER.sequence).der,
+    signatureOid: readOid(readDerChildren(expectDer(algorithm, DER.sequence))[0]),
     extensions: readExtensions(wrapped),
   };
 }
@@ -117,10 +105,13 @@ function readExtensions(wrapped: DerElement | undefined): Extensions {
       values.set(readOid(oid), readDer(expectDer(rest.at(-1), DER.octetString).content));
     }
   }
+  const constraints = values.get(BASIC_CONSTRAINTS);
   const keyId = values.get(SUBJECT_KEY_ID);
   const usage = values.get(KEY_USAGE);
   const extended = values.get(EXTENDED_KEY_USAGE);
+  const [isCa] = constraints === undefined ? [] : readDerChildren(expectDer(constraints, DER.sequence));
   return {
+    isCa: isCa?.tag === DER.boolean && isCa.content[0] !== 0,
     subjectKeyId: keyId === undefined ? undefined : expectDer(keyId, DER.octetString).content,
     // A bit string begins with the number of unused bits; digitalSignature is the first bit after it.
     mayDigitallySign:

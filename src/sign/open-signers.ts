@@ -10,7 +10,8 @@ import {
   type SecretSource,
   type SignerSettings,
 } from '../spec/spec.ts';
-import { type Certificate, certificateWarnings, parseCertificate } from './certificate.ts';
+import { type Certificate, parseCertificate } from './certificate.ts';
+import { certificateWarnings } from './certificate-warnings.ts';
 import { makeCommandSigner } from './command-signer.ts';
 import { keyOfSerial } from './describe-signature.ts';
 import type { SignatureHash } from './hash.ts';
@@ -82,7 +83,9 @@ async function openSigner(settings: SignerSettings, file: string, io: SignIo): P
   const { certificate } = signer;
   // Drivers are signed side by side; tokens and services are rarely glad of two calls at once.
   const oneAtATime = pLimit(1);
-  for (const message of certificateWarnings(certificate, io.now())) io.report({ type: 'warning', message });
+  for (const { message, hint } of certificateWarnings(certificate, io.now())) {
+    io.report({ type: 'warning', message, hint });
+  }
   return {
     signer: { certificate, sign: (request) => oneAtATime(() => signer.sign(request)) },
     hash,

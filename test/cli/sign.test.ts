@@ -74,7 +74,7 @@ exec "${process.execPath}" -e "process.stdout.write(require('crypto').sign('sha2
       'kl_provider.ko',
     );
 
-    expect(stderr).toBe('sign.sh | signing kl_provider with --key\n');
+    expect(stderr).toContain('sign.sh | signing kl_provider with --key\n');
     expect(exitCode).toBe(0);
     expect(await readFile(join(directory, 'out/kl_provider.ko'))).toEqual(
       await readFile(join(MODULES, 'kl_provider.sha256.ko')),

@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { certificateWarnings, parseCertificate } from '../../src/sign/certificate.ts';
+import { parseCertificate } from '../../src/sign/certificate.ts';
+import { certificateWarnings } from '../../src/sign/certificate-warnings.ts';
 import { makeThrowAwayKey } from '../../src/sign/throw-away-key.ts';
 
 const NOW = new Date('2026-11-20T12:00:00Z');
@@ -16,7 +17,7 @@ describe('makeThrowAwayKey()', () => {
     expect(
       parsed.checkPrivateKey(createPrivateKey(privateKey.export({ type: 'pkcs8', format: 'pem' }))),
     ).toBe(true);
-    expect(certificateWarnings(parseCertificate(certificate), NOW)).toEqual([]);
+    expect(certificateWarnings(parseCertificate(certificate), NOW)).toMatchObject([{ code: 'expires-soon' }]);
     expect(parseCertificate(certificate)).toMatchObject({ mayDigitallySign: true, mayCodeSign: true });
   });
 
