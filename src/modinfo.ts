@@ -5,7 +5,7 @@
 export { ModuleError } from './errors.ts';
 export type { BuildConfig } from './kmod/build-config.ts';
 export { parseBuildConfig } from './kmod/build-config.ts';
-export { decompressModule, detectCompression, gzipModule } from './kmod/compression.ts';
+export { compressModule, decompressModule, detectCompression } from './kmod/compression.ts';
 export type { DecompressModuleOptions, ModuleCompression } from './kmod/compression.ts';
 export type { ModuleDescription, ModuleParameter } from './kmod/describe-module.ts';
 export { findModinfo, listModinfo } from './kmod/module.ts';
@@ -14,4 +14,4 @@ export { parseSymvers } from './kmod/symvers.ts';
 export type { KernelSymbol } from './kmod/symvers.ts';
 export { inspectModule, readModuleInfo } from './sign/inspect-module.ts';
 export type { ModuleInfo, ModuleInspection } from './sign/inspect-module.ts';
-export type { SignatureDescription } from './sign/describe-signature.ts';
+export type { SignatureDescription, SignerDescription } from './sign/describe-signature.ts';

@@ -3,17 +3,19 @@
  * nothing else that is not in this package.
  */
 export { SignError } from './errors.ts';
-export { certificateWarnings, parseCertificate } from './sign/certificate.ts';
+export { parseCertificate } from './sign/certificate.ts';
 export type { Certificate } from './sign/certificate.ts';
+export { certificateWarnings } from './sign/certificate-warnings.ts';
+export type { CertificateWarning } from './sign/certificate-warnings.ts';
 export { describeSignature } from './sign/describe-signature.ts';
-export type { SignatureDescription } from './sign/describe-signature.ts';
+export type { SignatureDescription, SignerDescription } from './sign/describe-signature.ts';
 export { parseSignatureHash } from './sign/hash.ts';
 export type { KnownHash, SignatureHash } from './sign/hash.ts';
 export { makeKeyFileSigner } from './sign/key-file.ts';
 export type { KeyFileOptions } from './sign/key-file.ts';
-export { hasSignature, stripSignature } from './sign/module-signature.ts';
-export { signModule } from './sign/sign.ts';
-export type { SignOptions } from './sign/sign.ts';
-export type { Signer } from './sign/signer.ts';
+export { cutAfterModule, hasSignature, stripSignature } from './sign/module-signature.ts';
+export { signModule, signModuleByAll } from './sign/sign.ts';
+export type { SignatureRequest, SignOptions } from './sign/sign.ts';
+export type { Signer, SignerAnswer, SignRequest } from './sign/signer.ts';
 export { verifyModuleSignature } from './sign/verify-signature.ts';
-export type { SignatureVerdict } from './sign/verify-signature.ts';
+export type { InvalidReason, SignatureVerdict } from './sign/verify-signature.ts';

@@ -23,6 +23,7 @@ export interface SignFlags extends OutputFlags, ReportFlags {
   readonly outputDir?: string;
   readonly inPlace?: boolean;
   readonly strip?: boolean;
+  readonly force?: boolean;
   readonly check?: boolean;
 }
 
@@ -32,7 +33,7 @@ export function signCommand(context: CliContext): Command {
     .description('sign modules as the kernel wants it, strip signatures, or check them')
     .argument(
       '<file...>',
-      'modules; packed ones are unpacked, signed, and packed again only when they were gzip',
+      'modules; packed ones stay packed: those of gzip and zstd as before, those of xz without compression',
     )
     .addOption(
       new Option('-f, --file <file>', 'sign as this spec says: the form for two signers').conflicts([
@@ -92,6 +93,7 @@ export function signCommand(context: CliContext): Command {
         'check',
       ]),
     )
+    .option('--force', 'with --strip: cut what is malformed off where the module ends')
     .addOption(
       new Option('--check', 'write nothing; end with 1 unless every module is signed for a --cert').conflicts(
         ['key', 'command', 'outputDir', 'inPlace'],
@@ -118,9 +120,13 @@ Examples:
   kmodlayer sign --check --cert signing.der signed/*.ko`,
     )
     .action(async (files: readonly string[], flags: SignFlags) => {
-      const { checkFiles, signFiles } = await import('../sign-files.ts');
-
-      await (flags.check === true ? checkFiles : signFiles)(files, flags, context);
+      if (flags.check === true) {
+        const { checkFiles } = await import('../check-files.ts');
+        await checkFiles(files, flags, context);
+        return;
+      }
+      const { signFiles } = await import('../sign-files.ts');
+      await signFiles(files, flags, context);
     });
 }
 

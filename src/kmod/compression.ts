@@ -1,8 +1,9 @@
 import { promisify } from 'node:util';
 import * as zlib from 'node:zlib';
 import { damaged, unpacksTooFar } from './compression-errors.ts';
+import { storeXz } from './xz-writer.ts';
 import { readXz } from './xz.ts';
-import { readZstd } from './zstd.ts';
+import { readZstd, writeZstd } from './zstd.ts';
 
 /** How the bytes of a module file are packed; the name is the end of its file name, too. */
 export type ModuleCompression = 'none' | 'gz' | 'xz' | 'zst';
@@ -53,9 +54,21 @@ export async function decompressModule(
   }
 }
 
-/** Packs a module with gzip: the same bytes for the same input, without a time or a name. */
-export async function gzipModule(bytes: Uint8Array): Promise<Buffer> {
-  return gzip(bytes, { level: 9 });
+/**
+ * Packs a module: the same bytes for the same input. With xz it is stored in the form of xz, not made smaller, since
+ * nothing here compresses with xz.
+ */
+export async function compressModule(bytes: Uint8Array, compression: ModuleCompression): Promise<Buffer> {
+  switch (compression) {
+    case 'none':
+      return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    case 'gz':
+      return gzip(bytes, { level: 9 });
+    case 'xz':
+      return storeXz(bytes);
+    case 'zst':
+      return writeZstd(bytes);
+  }
 }
 
 async function readGzip(bytes: Uint8Array, maxBytes: number): Promise<Buffer> {

@@ -114,6 +114,19 @@ export function readElf(input: Uint8Array): ElfFile {
   return { ...elf, sections: readSections(elf) };
 }
 
+/**
+ * Where an ELF file ends as its headers have it: after its last section or the table of sections, whichever is later.
+ * What stands behind that is no part of the module: a signature, or what is left of one.
+ */
+export function findElfEnd(elf: ElfFile): number {
+  const layout = elf.is64Bit ? LAYOUT_64 : LAYOUT_32;
+  const tableEnd = readWord(elf, layout.shoff) + elf.sections.length * layout.sectionBytes;
+  const ends = elf.sections.map(({ type, offset, sizeBytes }) =>
+    type === SHT_NOBITS ? 0 : offset + sizeBytes,
+  );
+  return ends.reduce((last, end) => Math.max(last, end), tableEnd);
+}
+
 function readSections(elf: Omit<ElfFile, 'sections'>): readonly ElfSection[] {
   const { bytes, view, is64Bit, isLittleEndian, namesIndex } = elf;
   const layout = is64Bit ? LAYOUT_64 : LAYOUT_32;

@@ -1,3 +1,4 @@
+import type * as ZstdWasm from '@bokuweb/zstd-wasm';
 import { promisify } from 'node:util';
 import * as zlib from 'node:zlib';
 import { damaged, unpacksTooFar } from './compression-errors.ts';
@@ -39,6 +40,15 @@ export async function readZstd(input: Uint8Array, maxBytes: number): Promise<Buf
     parts.push(part);
   }
   return Buffer.concat(parts, total);
+}
+
+/** Level of zstd: what its own tool takes when nobody says otherwise. */
+const LEVEL = 3;
+
+/** Packs bytes as one frame of zstd, always with the same encoder, so that equal bytes give equal files. */
+export async function writeZstd(bytes: Uint8Array): Promise<Buffer> {
+  const { compress } = await loadWasm();
+  return Buffer.from(compress(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), LEVEL));
 }
 
 async function decodeWithin(decode: DecodeFrame, frame: Frame, room: number): Promise<Uint8Array> {
@@ -112,8 +122,6 @@ function readLittle(bytes: Buffer, at: number, size: number): number {
     : bytes.readUIntLE(at, size);
 }
 
-let wasmDecoder: Promise<DecodeFrame> | undefined;
-
 async function findDecoder(): Promise<DecodeFrame> {
   // Node 22.15 brought zstd; the types of the oldest Node that we support do not know it.
   const { zstdDecompress } = zlib as { zstdDecompress?: typeof zlib.gunzip };
@@ -121,11 +129,16 @@ async function findDecoder(): Promise<DecodeFrame> {
     const decompress = promisify<Uint8Array, zlib.ZlibOptions, Buffer>(zstdDecompress);
     return (frame) => decompress(frame.bytes, { maxOutputLength: Math.max(1, frame.mostBytes) });
   }
-  return (wasmDecoder ??= loadWasmDecoder());
+  const { decompress } = await loadWasm();
+  return async (frame) => decompress(frame.bytes, { defaultHeapSize: frame.mostBytes });
 }
 
-async function loadWasmDecoder(): Promise<DecodeFrame> {
-  const { decompress, init } = await import('@bokuweb/zstd-wasm');
-  await init();
-  return async (frame) => decompress(frame.bytes, { defaultHeapSize: frame.mostBytes });
+let wasm: Promise<typeof ZstdWasm> | undefined;
+
+/** Started once: a second start would take the memory away from under whoever is at work. */
+async function loadWasm(): Promise<typeof ZstdWasm> {
+  return (wasm ??= import('@bokuweb/zstd-wasm').then(async (loaded) => {
+    await loaded.init();
+    return loaded;
+  }));
 }

@@ -1,4 +1,5 @@
 import { SignError } from '../errors.ts';
+import { findElfEnd, readElf } from '../kmod/elf.ts';
 
 /** A module file, parted into the module and the signature that was appended to it. */
 export interface SignedModule {
@@ -59,6 +60,16 @@ export function stripSignature(bytes: Uint8Array): Buffer {
   return module;
 }
 
+/**
+ * The module up to where its ELF ends, whatever follows: the way out when a signature is malformed.
+ *
+ * @throws {ModuleError} `ELF_INVALID` for bytes whose module cannot be found either.
+ */
+export function cutAfterModule(input: Uint8Array): Buffer {
+  const elf = readElf(input);
+  return elf.bytes.subarray(0, findElfEnd(elf));
+}
+
 /** The module with a signature after it, in the form that the kernel looks for. */
 export function appendSignature(module: Uint8Array, cms: Uint8Array): Buffer {
   const trailer = Buffer.alloc(TRAILER_BYTES);
@@ -69,6 +80,6 @@ export function appendSignature(module: Uint8Array, cms: Uint8Array): Buffer {
 
 function trailerInvalid(why: string): SignError {
   return new SignError('SIGNATURE_INVALID', `Cannot read the signature of a module: ${why}`, {
-    hint: 'Cut the file after the module, or compile the module again, and sign it.',
+    hint: 'Cut the file after the module with "kmodlayer sign --strip --force", or compile it again, and sign it.',
   });
 }

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
+import { decompressModule, detectCompression } from '../../src/kmod/compression.ts';
 import { runCli, type CliRun } from '../support/cli.ts';
 
 const MODULES = resolve('fixtures/modules');
@@ -36,12 +37,21 @@ describe('kmodlayer sign', () => {
     );
   });
 
-  it('unpacks a module before it signs it', async () => {
-    const { exitCode } = await sign(...KEY, '--output-dir', 'out', 'kl_provider.ko.xz');
+  it.each(['gz', 'xz', 'zst'])('keeps a module packed as %s under its name', async (compression) => {
+    const name = `kl_provider.ko.${compression}`;
+    await writeFile(join(directory, name), await readFile(join(MODULES, name)));
 
+    const { exitCode, stderr } = await sign(...KEY, '--in-place', name);
+
+    const packed = await readFile(join(directory, name));
     expect(exitCode).toBe(0);
-    expect(await readFile(join(directory, 'out/kl_provider.ko'))).toEqual(
-      await readFile(join(MODULES, 'kl_provider.sha256.ko')),
+    expect(stderr.includes('it is stored as xz, not compressed')).toBe(compression === 'xz');
+    expect(detectCompression(packed)).toBe(compression);
+    expect(await decompressModule(packed)).toEqual(await readFile(join(MODULES, 'kl_provider.sha256.ko')));
+    expect((await sign('--check', ...KEY.slice(2), name)).exitCode).toBe(0);
+    expect((await sign('--strip', '--output-dir', 'out', name)).exitCode).toBe(0);
+    expect(await decompressModule(await readFile(join(directory, 'out', name)))).toEqual(
+      await readFile(join(MODULES, 'kl_provider.ko')),
     );
   });
 
@@ -102,14 +112,64 @@ exec "${process.execPath}" -e "process.stdout.write(require('crypto').sign('sha2
     }
   });
 
-  it('ends --check with 1 when a module is not signed', async () => {
+  it('says of each module what is wrong with its signature, and ends with 1', async () => {
     await sign(...KEY, '--in-place', 'kl_provider.ko');
+    const signed = await readFile(join(directory, 'kl_provider.ko'));
+    await writeFile(join(directory, 'tampered.ko'), Buffer.from(signed).fill(1, 1000, 1010));
+    await writeFile(
+      join(directory, 'malformed.ko'),
+      Buffer.from(signed).fill(1, signed.length - 35, signed.length - 34),
+    );
+    await writeFile(
+      join(directory, 'cut.ko.xz'),
+      (await readFile(join(MODULES, 'kl_provider.ko.xz'))).subarray(0, 100),
+    );
+    await writeFile(join(directory, 'other.ko'), await readFile(join(MODULES, 'kl_provider.ec.ko')));
+    const names = [
+      'kl_provider.ko',
+      'kl_consumer.ko',
+      'other.ko',
+      'tampered.ko',
+      'malformed.ko',
+      'cut.ko.xz',
+    ];
 
-    const { exitCode, stdout } = await sign('--check', ...KEY.slice(2), 'kl_provider.ko', 'kl_consumer.ko');
+    const { exitCode, stdout } = await sign('--check', ...KEY.slice(2), ...names);
+    const json = await sign('--check', ...KEY.slice(2), ...names, '-o', 'json');
 
+    const rsa = 'Test only, trust nowhere E1:D2:C3:B4:A5:96:87:78 +sha256';
     expect(exitCode).toBe(1);
-    expect(stdout).toMatch(/^kl_provider\.ko +valid$/m);
+    expect(stdout).toMatch(new RegExp(`^kl_provider\\.ko +valid +${rsa}$`, 'm'));
     expect(stdout).toMatch(/^kl_consumer\.ko +unsigned$/m);
+    expect(stdout).toMatch(/^other\.ko +unknown-key +Test only EC, trust nowhere [0-9A-F:]+ +sha256$/m);
+    expect(stdout).toMatch(new RegExp(`^tampered\\.ko +tampered +${rsa} +it was made for other bytes`, 'm'));
+    expect(stdout).toMatch(/^malformed\.ko +malformed +Cannot read the signature of a module: fields/m);
+    expect(stdout).toMatch(/^cut\.ko\.xz +unreadable +Cannot decompress/m);
+    expect(json.exitCode).toBe(1);
+    expect(JSON.parse(json.stdout)).toMatchObject({
+      checks: [
+        { status: 'valid', why: null, signature: { signers: [{ hash: 'sha256' }] } },
+        { status: 'unsigned', signature: null },
+        { status: 'unknown-key' },
+        { status: 'tampered' },
+        { status: 'malformed', signature: null },
+        { status: 'unreadable', signature: null },
+      ],
+    });
+  });
+
+  it('strips a malformed signature only when it is told to cut', async () => {
+    const plain = await readFile(join(MODULES, 'kl_provider.ko'));
+    const signed = await readFile(join(MODULES, 'kl_provider.sha256.ko'));
+    await writeFile(join(directory, 'bad.ko'), signed.fill(0xff, signed.length - 32, signed.length - 28));
+
+    const refused = await sign('--strip', '--in-place', 'bad.ko');
+    const forced = await sign('--strip', '--force', '--in-place', 'bad.ko');
+
+    expect(refused.exitCode).toBe(7);
+    expect(refused.stderr).toContain('"kmodlayer sign --strip --force"');
+    expect(forced.exitCode).toBe(0);
+    expect(await readFile(join(directory, 'bad.ko'))).toEqual(plain);
   });
 
   it('writes nothing when one of the files is no module', async () => {
@@ -125,8 +185,7 @@ exec "${process.execPath}" -e "process.stdout.write(require('crypto').sign('sha2
   it.each([
     [[...KEY, 'kl_provider.ko'], 2, 'nowhere to write to'],
     [['--in-place', 'kl_provider.ko'], 2, 'Cannot sign: no key'],
-    [[...KEY, '--in-place', 'kl_provider.ko.xz'], 2, 'does not pack modules with xz'],
-    [[...KEY, '--output-dir', 'out', 'kl_provider.ko', 'kl_provider.ko.xz'], 2, 'two files would be'],
+    [[...KEY, '--output-dir', 'out', 'kl_provider.ko', './kl_provider.ko'], 2, 'two files would be'],
     [[...KEY, '--in-place', '--output-dir', 'out', 'kl_provider.ko'], 2, 'cannot be used with'],
     [['--check', 'kl_provider.ko'], 2, 'no certificate'],
     [['--key', 'pkcs11:a', '--cert', 'b', '--in-place', 'kl_provider.ko'], 2, 'PKCS#11 URI'],

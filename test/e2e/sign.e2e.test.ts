@@ -1,9 +1,11 @@
 import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { compressModule } from '../../src/kmod/compression.ts';
 import { describeSignature } from '../../src/sign/describe-signature.ts';
 import { makeKeyFileSigner } from '../../src/sign/key-file.ts';
 import { splitSignature, stripSignature } from '../../src/sign/module-signature.ts';
@@ -108,6 +110,26 @@ describe('signModule()', () => {
     await expect(opensslVerify(name, path('ec-tampered.ko'))).rejects.toThrow(/digest failure|failure/i);
   });
 
+  it.each([
+    ['PKCS#8 with scrypt', ['pkcs8', '-topk8', '-scrypt', '-v2', 'aes-256-cbc']],
+    ['PKCS#8 with Triple DES', ['pkcs8', '-topk8', '-v1', 'PBE-SHA1-3DES']],
+    ['PKCS#8 in DER', ['pkcs8', '-topk8', '-outform', 'DER']],
+  ])('takes a key encrypted as %s', async (_form, command) => {
+    await run('openssl', [
+      ...[...command, '-in', path('rsa-2048.key'), '-out', path('encrypted.key')],
+      ...['-passout', 'pass:open sesame'],
+    ]);
+
+    const signer = makeKeyFileSigner({
+      key: await readFile(path('encrypted.key')),
+      passphrase: 'open sesame',
+      certificate: await readFile(path('rsa-2048.pem')),
+    });
+
+    const expected = await signModule(original, await signerOf('rsa-2048'), { hash: 'sha256' });
+    expect((await signModule(original, signer, { hash: 'sha256' })).equals(expected)).toBe(true);
+  });
+
   it('takes keys as openssl encrypts them, in both forms of PEM', async () => {
     const expected = await signModule(original, await signerOf('rsa-2048'), { hash: 'sha256' });
     const secret = ['-aes256', '-passout', 'pass:open sesame'];
@@ -134,6 +156,37 @@ describe('signModule()', () => {
       expect((await signModule(original, signer, { hash: 'sha256' })).equals(expected)).toBe(true);
     }
   });
+});
+
+describe('compressModule()', () => {
+  it.each([
+    ['xz', ['xz', '--test', '--format=xz'], ['xz', '-dc']],
+    ['zst', ['zstd', '-tq'], ['zstd', '-dcq']],
+    ['gz', ['gzip', '-t'], ['gzip', '-dc']],
+  ] as const)(
+    'packs a signed module as %s for its own tools, and for modinfo',
+    async (kind, test, unpack) => {
+      const file = path(`packed.ko.${kind}`);
+      const large = Buffer.concat([original, randomBytes(300_000)]);
+      for (const module of [
+        large,
+        await signModule(original, await signerOf('rsa-2048'), { hash: 'sha256' }),
+      ]) {
+        await writeFile(file, await compressModule(module, kind));
+
+        await run(test[0], [...test.slice(1), file]);
+        const { stdout } = await run(unpack[0], [...unpack.slice(1), file], {
+          encoding: 'buffer',
+          maxBuffer: 10_000_000,
+        });
+        expect(stdout.equals(module)).toBe(true);
+      }
+
+      // Debian's kmod reads no gzip.
+      if (kind !== 'gz')
+        expect(await modinfo(file)).toMatchObject({ sig_id: 'PKCS#7', signer: 'Acme rsa-2048' });
+    },
+  );
 });
 
 describe('verifyModuleSignature()', () => {

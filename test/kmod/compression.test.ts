@@ -1,8 +1,9 @@
 import fc from 'fast-check';
-import { gunzipSync, gzipSync } from 'node:zlib';
+import { randomBytes } from 'node:crypto';
+import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { KmodError } from '../../src/errors.ts';
-import { decompressModule, detectCompression, gzipModule } from '../../src/kmod/compression.ts';
+import { compressModule, decompressModule, detectCompression } from '../../src/kmod/compression.ts';
 import { fuzzRuns, mutated } from './fuzz.ts';
 import { readModuleFixture } from './fixtures.ts';
 
@@ -131,12 +132,27 @@ describe('decompressModule() of features that kernels do not use', () => {
   });
 });
 
-describe('gzipModule()', () => {
+describe.each(['none', 'gz', 'xz', 'zst'] as const)('compressModule() as %s', (compression) => {
   it('gives the same bytes each time, which unpack to the module', async () => {
-    const [first, second] = [await gzipModule(plain), await gzipModule(plain)];
+    const [first, second] = [
+      await compressModule(plain, compression),
+      await compressModule(plain, compression),
+    ];
 
     expect(first.equals(second)).toBe(true);
-    expect(gunzipSync(first).equals(plain)).toBe(true);
+    expect(detectCompression(first)).toBe(compression);
+    expect((await decompressModule(first)).equals(plain)).toBe(true);
+  });
+
+  it('packs what is larger than its buffers, and what does not compress', async () => {
+    for (const bytes of [
+      randomBytes(65_536),
+      randomBytes(65_537),
+      randomBytes(1_000_000),
+      Buffer.alloc(3_000_000),
+    ]) {
+      expect((await decompressModule(await compressModule(bytes, compression))).equals(bytes)).toBe(true);
+    }
   });
 });
 
