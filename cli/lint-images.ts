@@ -39,7 +39,7 @@ export async function lintImages(
     linted.push({ subject: formatReference(reference), kind: kind === 'kmod' ? 'kmod' : 'os', findings });
   }
 
-  const style = makeStyle(hasColour(context, context.stdout));
+  const style = makeStyle(flags.outputFile === undefined && hasColour(context, context.stdout));
   await printResult(
     context,
     flags.output,

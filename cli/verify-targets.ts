@@ -13,7 +13,7 @@ import { readInput } from './io/read-input.ts';
 import { makeIo } from './make-io.ts';
 import { openNamedImage } from './open-named-image.ts';
 import { printResult } from './report/output.ts';
-import { proofHtml, proofSarif } from './report/proof-files.ts';
+import { proofHtml, proofSarif, writeProofFiles } from './report/proof-files.ts';
 import { makeStyle } from './report/style.ts';
 import { verifyText } from './report/verify-text.ts';
 import { verifyFilesOnDirectory, verifyFilesOnImage } from './verify-files.ts';
@@ -62,6 +62,7 @@ export async function verifyTargets(
     },
     flags.outputFile,
   );
+  await writeProofFiles(flags.report ?? [], report, { ...proof, context });
   if (report.verdict === 'fails') throw new CheckFailed();
 }
 

@@ -6,15 +6,17 @@ import {
   addArchFlag,
   addBoundaryFlags,
   addImageFlags,
+  addProofFlag,
   addReportOutputFlags,
   repeatable,
   valueOf,
   type ImageFlags,
+  type ProofFlags,
   type ReportOutputFlags,
 } from '../flags.ts';
 
 /** Flags of `kmodlayer verify`. */
-export interface VerifyFlags extends ImageFlags, ReportOutputFlags {
+export interface VerifyFlags extends ImageFlags, ReportOutputFlags, ProofFlags {
   readonly arch?: Arch;
   readonly base?: string;
   readonly layers?: number;
@@ -42,7 +44,7 @@ export function verifyCommand(context: CliContext): Command {
         'a certificate that the nodes trust: modules must be signed with its key, or as those of the kernel are; may be repeated',
       ),
     );
-  return addImageFlags(addReportOutputFlags(command, ['sarif', 'html']))
+  return addImageFlags(addProofFlag(addReportOutputFlags(command, ['sarif', 'html'])))
     .addHelpText(
       'after',
       `
@@ -50,7 +52,7 @@ Examples:
   kmodlayer verify quay.io/acme/rhcos-nic:4.18.4 --cert signing.der
   kmodlayer verify quay.io/acme/nic-kmod:1.0 --base quay.io/openshift-release-dev/ocp-v4.0-art-dev@sha256:...
   kmodlayer verify --base / --kernel "$(uname -r)" ./ice.ko.xz
-  kmodlayer verify IMAGE IMAGE -o html --output-file proof.html
+  kmodlayer verify IMAGE IMAGE --report proof.html --report proof.sarif
 
 Ends with 1 when a module would not load, or a rule of images is broken that is an error.`,
     )

@@ -92,3 +92,8 @@ function causeLines(error: Error, style: Style): readonly string[] {
 export function plain(text: string): string {
   return text.replaceAll(/[\0-\x08\x0b-\x1f\x7f-\x9f]/g, '\u{fffd}');
 }
+
+/** The same on one line: a name with line ends must not write lines of its own. */
+export function plainLine(text: string): string {
+  return plain(text.replaceAll(/[\t\n]/g, ' '));
+}

@@ -1,5 +1,5 @@
 import type { Finding } from '../../src/verify/report.ts';
-import { plain } from './error-text.ts';
+import { plainLine } from './error-text.ts';
 import type { Style } from './style.ts';
 
 /** A finding as programs see it: `null` for what it does not say. */
@@ -12,9 +12,9 @@ export function findingData(finding: Finding): Readonly<Record<string, unknown>>
 export function findingText({ rule, severity, path, message, hint }: Finding, style: Style): string {
   const mark = { error: style.error, warning: style.warning, note: style.faint }[severity](severity);
   const where =
-    path === undefined || message.startsWith(path) || message.includes(path) ? '' : `${plain(path)}: `;
-  return `  ${mark} ${style.strong(rule)}  ${where}${plain(message)}\n${
-    hint === undefined ? '' : `    ${style.faint('hint:')} ${plain(hint)}\n`
+    path === undefined || message.startsWith(path) || message.includes(path) ? '' : `${plainLine(path)}: `;
+  return `  ${mark} ${style.strong(plainLine(rule))}  ${where}${plainLine(message)}\n${
+    hint === undefined ? '' : `    ${style.faint('hint:')} ${plainLine(hint)}\n`
   }`;
 }
 

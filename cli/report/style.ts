@@ -2,6 +2,7 @@ import { styleText } from 'node:util';
 
 /** Marks up text for a terminal, or leaves it as it is. */
 export interface Style {
+  readonly good: (text: string) => string;
   readonly error: (text: string) => string;
   readonly warning: (text: string) => string;
   readonly faint: (text: string) => string;
@@ -12,9 +13,10 @@ export interface Style {
 export function makeStyle(isColoured: boolean): Style {
   if (!isColoured) {
     const same = (text: string): string => text;
-    return { error: same, warning: same, faint: same, strong: same };
+    return { good: same, error: same, warning: same, faint: same, strong: same };
   }
   return {
+    good: (text) => styleText(['bold', 'green'], text),
     error: (text) => styleText(['bold', 'red'], text),
     warning: (text) => styleText(['bold', 'yellow'], text),
     faint: (text) => styleText('dim', text),

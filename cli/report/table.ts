@@ -1,8 +1,8 @@
-import { plain } from './error-text.ts';
+import { plainLine } from './error-text.ts';
 
 /** Rows under a header, in columns as wide as their widest cell; ends with a newline. */
 export function formatTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const cells = [header, ...rows].map((row) => row.map((cell) => plain(cell)));
+  const cells = [header, ...rows].map((row) => row.map((cell) => plainLine(cell)));
   const widths = header.map((_, column) => Math.max(...cells.map((row) => (row[column] ?? '').length)));
   return cells
     .map((row) =>
@@ -18,5 +18,5 @@ export function formatTable(header: readonly string[], rows: readonly (readonly 
 /** `name  value` lines, indented, with the values below each other; each ends with a newline. */
 export function formatFields(fields: readonly (readonly [string, string])[], indent = ''): string {
   const width = Math.max(0, ...fields.map(([name]) => name.length));
-  return fields.map(([name, value]) => `${indent}${name.padEnd(width)}   ${plain(value)}\n`).join('');
+  return fields.map(([name, value]) => `${indent}${name.padEnd(width)}   ${plainLine(value)}\n`).join('');
 }

@@ -6,10 +6,11 @@ import type {
   TargetReport,
   VerifyReport,
 } from '../../src/verify/report.ts';
-import { plain } from './error-text.ts';
+import { plainLine } from './error-text.ts';
 import { findingText } from './finding-text.ts';
 import { formatSize } from './sizes.ts';
 import type { Style } from './style.ts';
+import { formatFields } from './table.ts';
 
 export interface VerifyTextOptions {
   readonly style: Style;
@@ -31,8 +32,8 @@ function targetText(target: TargetReport, options: VerifyTextOptions): string {
   if (target.release !== undefined) where.push(`OpenShift ${target.release}`);
   const read = target.evidence.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   return [
-    `${style.strong(plain(target.subject))}  ${where.map(plain).join('  ')}\n`,
-    `${verdictText(target.verdict, style)}  ${plain(target.statement)}\n`,
+    `${style.strong(plainLine(target.subject))}  ${where.map(plainLine).join('  ')}\n`,
+    `${verdictText(target.verdict, style)}  ${plainLine(target.statement)}\n`,
     ...target.modules.map((module) => moduleText(module, options)),
     ...target.overrides.map(overrideText),
     ...target.findings.map((finding) => findingText(finding, style)),
@@ -43,7 +44,7 @@ function targetText(target: TargetReport, options: VerifyTextOptions): string {
 }
 
 function verdictText(verdict: TargetReport['verdict'], style: Style): string {
-  return verdict === 'passes' ? style.strong('PASSES') : style.error('FAILS');
+  return verdict === 'passes' ? style.good('PASSES') : style.error('FAILS');
 }
 
 function moduleText(
@@ -54,53 +55,57 @@ function moduleText(
   const shown = isVerbose ? checks : checks.filter(({ status }) => status === 'fail' || status === 'warn');
   const skipped = checks.filter(({ status }) => status === 'skip').length;
   const notes = [
-    plain(path),
-    ...(dependencies.length > 0 ? [`needs ${dependencies.map(plain).join(', ')}`] : []),
+    plainLine(path),
+    ...(dependencies.length > 0 ? [`needs ${dependencies.map(plainLine).join(', ')}`] : []),
     ...(skipped > 0 && !isVerbose ? [`${skipped} check${skipped === 1 ? '' : 's'} skipped`] : []),
   ];
   return [
-    `  ${verdict === 'passes' ? 'passes' : style.error('fails ')}  ${style.strong(plain(name))}  ${style.faint(notes.join('; '))}\n`,
-    ...shown.map((check) => checkText(check, style)),
+    `  ${verdict === 'passes' ? style.good('passes') : style.error('fails ')}  ${style.strong(plainLine(name))}  ${style.faint(notes.join('; '))}\n`,
+    ...shown.map((check, index) => {
+      const isSaid = shown.slice(0, index).some(({ hint }) => hint === check.hint);
+      return checkText(isSaid ? { ...check, hint: undefined } : check, style);
+    }),
   ].join('');
 }
 
 function checkText({ id, status, message, hint, details = [], ...values }: Check, style: Style): string {
-  const mark = { pass: style.faint, fail: style.error, warn: style.warning, skip: style.faint }[status](
+  const mark = { pass: style.good, fail: style.error, warn: style.warning, skip: style.faint }[status](
     status,
   );
   const more = details.length - DETAILS_SHOWN;
   return [
-    `    ${mark} ${style.strong(id)}  ${plain(message)}\n`,
-    ...valueLines(values),
+    `    ${mark} ${style.strong(id)}  ${plainLine(message)}\n`,
+    formatFields(valueFields(values), '      '),
     ...details.slice(0, DETAILS_SHOWN).map(detailText),
     ...(more > 0 ? [`      and ${more} more\n`] : []),
-    ...(hint === undefined ? [] : [`      ${style.faint('hint:')} ${plain(hint)}\n`]),
+    ...(hint === undefined ? [] : [`      ${style.faint('hint:')} ${plainLine(hint)}\n`]),
   ].join('');
 }
 
 type Values = Pick<CheckDetail, 'wanted' | 'found' | 'provider'>;
 
-function valueLines(values: Values): readonly string[] {
-  const words = valueWords(values);
-  return words.length === 0 ? [] : [`      ${words.join('  ')}\n`];
-}
-
 function detailText({ subject, message, ...values }: CheckDetail): string {
-  const words = valueWords(values);
-  return `      ${plain(subject)}: ${plain(message)}${words.length === 0 ? '' : `  (${words.join(', ')})`}\n`;
+  const words = valueFields(values).map(([name, value]) => `${name} ${plainLine(value)}`);
+  return `      ${plainLine(subject)}: ${plainLine(message)}${words.length === 0 ? '' : `  (${words.join(', ')})`}\n`;
 }
 
-function valueWords({ wanted, found, provider }: Values): readonly string[] {
-  return [
-    ...(wanted === undefined ? [] : [`wanted ${plain(wanted)}`]),
-    ...(found === undefined ? [] : [`found ${plain(found)}`]),
-    ...(provider === undefined ? [] : [`from ${plain(provider)}`]),
-  ];
+/** Below each other, so that a difference is seen; equal ones once. */
+function valueFields({ wanted, found, provider }: Values): readonly (readonly [string, string])[] {
+  const fields: readonly (readonly [string, string | undefined])[] =
+    wanted === found
+      ? [['value', wanted]]
+      : [
+          ['wanted', wanted],
+          ['found', found],
+        ];
+  return [...fields, ['from', provider] as const].flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, value === '' ? 'nothing' : value] as const],
+  );
 }
 
 function overrideText({ winner, loser, dependants }: OverrideReport): string {
   const broken = dependants.filter(({ status }) => status === 'broken').length;
-  return `  ${plain(winner)} takes the place of ${plain(loser)}${
+  return `  ${plainLine(winner)} takes the place of ${plainLine(loser)}${
     dependants.length === 0
       ? ''
       : `, which ${dependants.length} module${dependants.length === 1 ? '' : 's'} of the base use${dependants.length === 1 ? 's' : ''}${broken === 0 ? '' : `; ${broken} of them break`}`

@@ -91,6 +91,31 @@ describe('kmodlayer verify', () => {
     expect(JSON.parse(sarif.stdout)).toMatchObject({ runs: [{ results: [{ ruleId: 'no-modules' }] }] });
   });
 
+  it('writes the proof in several forms beside the result', async () => {
+    const files = ['proof.html', 'proof.sarif', 'proof.json'].map((name) => join(scratch, 'reports', name));
+    const argv = ['verify', '--base', OS_IMAGE, CONSUMER];
+    const { exitCode, stdout } = await runCli([...argv, ...files.flatMap((file) => ['--report', file])]);
+    const [html, sarif, json] = await Promise.all(files.map((file) => readFile(file, 'utf8')));
+
+    expect(exitCode).toBe(1);
+    expect(stdout).toContain('FAILS  1 module would not load: kl_consumer');
+    expect(html).toMatch(/<title>oci:\S+ x86_64 fails – kmodlayer verify<\/title>/);
+    expect(JSON.parse(sarif!)).toMatchObject({ runs: [{ automationDetails: { id: 'kmodlayer/verify/' } }] });
+    expect(JSON.parse(json!)).toEqual(JSON.parse((await runCli([...argv, '-o', 'json'])).stdout));
+  });
+
+  it('has colours for people at a terminal who want them, and nobody else', async () => {
+    const argv = ['verify', '--base', OS_IMAGE, PROVIDER];
+    const file = join(scratch, 'proof.txt');
+    const plain = await runCli(argv);
+    await runCli([...argv, '--output-file', file], { isTty: true });
+
+    expect(plain.stdout).not.toContain('\u001b');
+    expect((await runCli(argv, { isTty: true })).stdout).toContain('\u001b[32mPASSES');
+    expect((await runCli(argv, { isTty: true, env: { NO_COLOR: '1' } })).stdout).toBe(plain.stdout);
+    expect(await readFile(file, 'utf8')).toBe(plain.stdout);
+  });
+
   it.each([
     [[PROVIDER, OS_IMAGE], 2, 'Cannot verify images and modules in one command'],
     [[PROVIDER], 2, 'Cannot verify modules without the kernel that shall load them'],

@@ -75,14 +75,11 @@ function detailOf(detail: CheckDetail): Part {
 
 /** Values below each other, so that a difference is seen; equal ones once. */
 function comparison({ wanted, found, provider }: Pick<Check, 'wanted' | 'found' | 'provider'>): Part {
-  if (wanted === found)
-    return definitions('compare', [
-      ['value', code(wanted)],
-      ['provider', code(provider)],
-    ]);
+  const value = (text: string | undefined): Part => (text === '' ? 'nothing' : code(text));
   return definitions('compare', [
-    ['wanted', code(wanted)],
-    ['found', code(found)],
-    ['provider', code(provider)],
+    ...(wanted === found
+      ? [['value', value(wanted)] as const]
+      : [['wanted', value(wanted)] as const, ['found', value(found)] as const]),
+    ['provider', value(provider)],
   ]);
 }
