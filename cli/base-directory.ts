@@ -1,28 +1,24 @@
-import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { ModuleError, SpecError } from '../src/errors.ts';
 import { decompressModule } from '../src/kmod/compression.ts';
-import {
-  parseDepmodConfig,
-  RHEL_DEPMOD_CONFIG,
-  type DepmodConfig,
-  type DepmodFile,
-} from '../src/kmod/depmod/config.ts';
+import { RHEL_DEPMOD_CONFIG, type DepmodConfig } from '../src/kmod/depmod/config.ts';
 import { mergeIndexes, type MergeResult } from '../src/kmod/depmod/merge.ts';
+import type { Symvers } from '../src/kmod/depmod/merge-exports.ts';
 import type { AddedModule } from '../src/kmod/depmod/select-modules.ts';
 import type { KernelModule } from '../src/kmod/module.ts';
 import { readModule } from '../src/kmod/read-module.ts';
+import { parseSymvers } from '../src/kmod/symvers.ts';
 import type { KernelRelease } from '../src/spec/kernel-release.ts';
+import { readSystemConfig } from './depmod-config.ts';
 import { makeFiles } from './io/files.ts';
 import { readInput } from './io/read-input.ts';
 
-const CONFIG_DIRECTORIES = [
-  'etc/depmod.d',
-  'run/depmod.d',
-  'usr/local/lib/depmod.d',
-  'usr/lib/depmod.d',
-  'lib/depmod.d',
-];
+/** Where a root has the modules of its kernels. */
+const MODULE_DIRECTORIES = ['usr/lib/modules', 'lib/modules'];
+
+/** Largest `symvers`, unpacked: that of a kernel has 2 MB. */
+const MAX_SYMVERS_BYTES = 32 * 1024 ** 2;
 
 /** A kernel's modules in a directory. */
 export interface BaseDirectory {
@@ -37,41 +33,69 @@ export interface BaseDirectory {
 /**
  * Opens the modules of a kernel below a root directory, or in the directory that holds them.
  *
+ * @param config Takes the place of what the base says of depmod.
  * @throws {SpecError} `USAGE` when there are no indexes of that kernel.
  */
-export async function openBaseDirectory(base: string, kernel: KernelRelease): Promise<BaseDirectory> {
-  for (const below of ['usr/lib/modules', 'lib/modules']) {
+export async function openBaseDirectory(
+  base: string,
+  kernel: KernelRelease,
+  config?: DepmodConfig,
+): Promise<BaseDirectory> {
+  for (const below of MODULE_DIRECTORIES) {
     const directory = join(base, below, kernel);
     const indexes = await readIndexes(directory);
-    if (indexes !== undefined) return { root: base, directory, indexes, config: await readConfig(base) };
+    if (indexes.has('modules.dep'))
+      return { root: base, directory, indexes, config: config ?? (await readSystemConfig(base)) };
   }
   const indexes = await readIndexes(base);
   // A directory of modules alone does not say in which order depmod searches: that of RHEL is taken.
-  if (indexes !== undefined) return { root: undefined, directory: base, indexes, config: RHEL_DEPMOD_CONFIG };
+  if (indexes.has('modules.dep'))
+    return { root: undefined, directory: base, indexes, config: config ?? RHEL_DEPMOD_CONFIG };
   throw new SpecError('USAGE', `Cannot use ${base}: it has no modules.dep for kernel ${kernel}`, {
     hint: `Give a root directory with lib/modules/${kernel}, or that directory itself.`,
   });
 }
 
-/** The `modules.*` files of a directory, or undefined when it has no `modules.dep`. */
-async function readIndexes(directory: string): Promise<ReadonlyMap<string, Uint8Array> | undefined> {
-  const entries = await readdir(directory, { withFileTypes: true }).catch(() => []);
-  const names = entries.filter((entry) => entry.isFile() && entry.name.startsWith('modules.'));
-  if (!names.some(({ name }) => name === 'modules.dep')) return undefined;
-  return new Map(
-    await Promise.all(names.map(async ({ name }) => [name, await readFile(join(directory, name))] as const)),
+/**
+ * As `openBaseDirectory`, also for a directory that was never indexed: modules are enough.
+ *
+ * @throws {SpecError} `USAGE` when there is no directory of that kernel.
+ */
+export async function openTree(
+  base: string,
+  kernel: KernelRelease,
+  config?: DepmodConfig,
+): Promise<BaseDirectory> {
+  for (const below of MODULE_DIRECTORIES) {
+    const directory = join(base, below, kernel);
+    if (!(await isDirectory(directory))) continue;
+    const indexes = await readIndexes(directory);
+    return { root: base, directory, indexes, config: config ?? (await readSystemConfig(base)) };
+  }
+  if (basename(base) === kernel && (await isDirectory(base))) {
+    const indexes = await readIndexes(base);
+    return { root: undefined, directory: base, indexes, config: config ?? RHEL_DEPMOD_CONFIG };
+  }
+  throw new SpecError('USAGE', `Cannot index ${base}: it has no lib/modules/${kernel}`, {
+    hint: `Give a root directory with lib/modules/${kernel}, or that directory itself.`,
+  });
+}
+
+/** Says whether a path is a directory, links followed. */
+export async function isDirectory(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
   );
 }
 
-async function readConfig(root: string): Promise<DepmodConfig> {
-  const files: DepmodFile[] = [];
-  for (const directory of CONFIG_DIRECTORIES) {
-    const names = await readdir(join(root, directory)).catch(() => []);
-    for (const name of names.filter((found) => found.endsWith('.conf'))) {
-      files.push({ directory, name, text: await readFile(join(root, directory, name), 'utf8') });
-    }
-  }
-  return parseDepmodConfig(files);
+/** The `modules.*` files of a directory. */
+async function readIndexes(directory: string): Promise<ReadonlyMap<string, Uint8Array>> {
+  const entries = await readdir(directory, { withFileTypes: true }).catch(() => []);
+  const names = entries.filter((entry) => entry.isFile() && entry.name.startsWith('modules.'));
+  return new Map(
+    await Promise.all(names.map(async ({ name }) => [name, await readFile(join(directory, name))] as const)),
+  );
 }
 
 /**
@@ -85,8 +109,14 @@ export async function mergeIntoDirectory(
   kernelRelease: KernelRelease,
 ): Promise<MergeResult & { kind: 'merged' }> {
   const baseModules = new Map<string, KernelModule>();
+  const symvers = added.some(({ module }) => module.exports.length > 0)
+    ? await readSymvers(directory)
+    : undefined;
   for (;;) {
-    const result = mergeIndexes({ base: indexes, added, config, kernelRelease, baseModules });
+    const result = mergeIndexes({
+      ...{ base: indexes, added, config, kernelRelease, baseModules },
+      ...(symvers === undefined ? {} : { symvers }),
+    });
     if (result.kind === 'merged') return result;
     const paths = result.paths.filter((path) => !baseModules.has(path));
     if (paths.length === 0) {
@@ -97,4 +127,15 @@ export async function mergeIntoDirectory(
       baseModules.set(path, readModule(await decompressModule(bytes)));
     }
   }
+}
+
+/** What the kernel's build exported, where its directory says so, as that of RHEL does. */
+async function readSymvers(directory: string): Promise<Symvers | undefined> {
+  for (const name of ['symvers.gz', 'symvers.xz', 'symvers']) {
+    const bytes = await readFile(join(directory, name)).catch(() => undefined);
+    if (bytes === undefined) continue;
+    const text = await decompressModule(bytes, { maxBytes: MAX_SYMVERS_BYTES });
+    return parseSymvers(text.toString('latin1'));
+  }
+  return undefined;
 }

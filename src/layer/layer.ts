@@ -91,8 +91,13 @@ export async function layer(request: LayerRequest, io: Pick<Io, 'cache' | 'repor
 /** Largest `symvers`, unpacked: 32 MiB; that of a kernel has 2 MB. */
 const MAX_SYMVERS_BYTES = 32 * 1024 ** 2;
 
-async function readSymvers(
-  { symvers }: KernelFiles,
+/**
+ * What the base's kernel exports. Undefined, with a warning, when the base does not say.
+ *
+ * @throws {ModuleError} `INDEX_INVALID`, `COMPRESSION_INVALID`, `COMPRESSION_UNSUPPORTED`, `LIMIT_EXCEEDED`.
+ */
+export async function readSymvers(
+  { symvers }: Pick<KernelFiles, 'symvers'>,
   io: Pick<Io, 'report'>,
 ): Promise<ReadonlyMap<string, KernelSymbol> | undefined> {
   if (symvers !== undefined) {

@@ -20,6 +20,8 @@ export interface MergeBaseRequest {
   readonly added: readonly AddedModule[];
   /** depmod.d files of our own layer, by path. */
   readonly ownConfig: ReadonlyMap<string, Uint8Array>;
+  /** Takes the place of what the base and our layer say of depmod. */
+  readonly config?: DepmodConfig | undefined;
   /** What the base's kernel exports, where it is known: then exports that clash are found before depmod. */
   readonly symvers?: Symvers | undefined;
 }
@@ -50,7 +52,7 @@ export async function mergeWithBase(
     const result = mergeIndexes({
       base: base.indexes,
       added,
-      config: depmodConfig(request),
+      config: request.config ?? depmodConfig(request),
       kernelRelease: kernel,
       baseModules,
       ...(request.symvers === undefined ? {} : { symvers: request.symvers }),
@@ -91,7 +93,7 @@ export function depmodConfig({
       return {
         directory: path.slice(0, slash),
         name: path.slice(slash + 1),
-        text: Buffer.from(bytes).toString('utf8'),
+        text: Buffer.from(bytes).toString('latin1'),
       };
     }),
   );

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -66,12 +66,51 @@ describe('kmodlayer depmod', () => {
     [['--base', 'root', '--add', 'a.txt'], 2, 'Cannot add "a.txt"'],
     [['--base', 'root', '--add', `${join(MODULES, 'kl_base.ko')}:../kl_base.ko`], 2, 'Cannot add'],
     [['--base', 'root', '--add', 'nowhere.ko'], 2, 'there is no such file'],
-    [['--base', 'root'], 2, "required option '--add <file[:path]>' not specified"],
+    [['--base', 'root'], 2, 'Cannot merge nothing'],
+    [['--base', 'root', '--full', '--config', 'nowhere'], 2, 'Cannot read nowhere: there is no such file'],
+    [['--base', 'nowhere', '--full'], 2, 'it has no lib/modules/'],
+    [['--base', 'quay.io/a/b:c', '--full'], 2, 'it is an image'],
+    [['--base', 'oci:nowhere:tag', ...ADD], 8, 'nowhere'],
   ])('ends %j with %i', async (argv, expected, message) => {
     const { exitCode, stderr } = await depmod(...argv, '--out', 'out');
 
     expect(stderr).toContain(message);
     expect(exitCode).toBe(expected);
+  });
+
+  it('computes all indexes of a directory from its modules', async () => {
+    const modules = join(directory, 'tree/lib/modules', KERNEL);
+    await mkdir(join(modules, 'extra'), { recursive: true });
+    for (const name of ['kl_base.ko', 'kl_hello.ko'])
+      await copyFile(join(MODULES, name), join(modules, 'extra', name));
+
+    const { exitCode, stderr } = await depmod('--full', '--base', 'tree', '--out', 'out');
+
+    expect(stderr).toBe('');
+    expect(exitCode).toBe(0);
+    expect(await readFile(join(directory, 'out/modules.dep'), 'utf8')).toContain(
+      'extra/kl_hello.ko: extra/kl_base.ko\n',
+    );
+    expect((await readdir(join(directory, 'out'))).length).toBe(10);
+  });
+
+  it('takes depmod.d from where it is told', async () => {
+    await writeFile(join(directory, 'my.cfg'), 'search updates extra built-in\nexclude hello\n');
+
+    const { stdout } = await depmod('--base', 'root', ...ADD, '-C', 'my.cfg', '--out', 'out');
+
+    expect(stdout).toContain('extra/hello/kl_base.ko has no effect: depmod.d excludes it');
+  });
+
+  it('refuses links that lead in a circle', async () => {
+    const modules = join(directory, 'tree/lib/modules', KERNEL);
+    await mkdir(modules, { recursive: true });
+    await symlink('.', join(modules, 'host'));
+
+    const { exitCode, stderr } = await depmod('--full', '--base', 'tree', '--out', 'out');
+
+    expect(exitCode).toBe(6);
+    expect(stderr).toContain('its links lead in a circle');
   });
 
   it('refuses modules for another kernel', async () => {

@@ -2,9 +2,9 @@ import { matchesKernel } from './kernel-pattern.ts';
 
 /** A file below a `depmod.d` directory. */
 export interface DepmodFile {
-  /** Directory it stands in, for instance `/etc/depmod.d` or `usr/lib/depmod.d`. */
-  readonly directory: string;
-  /** Name within the directory; only `*.conf` counts. */
+  /** Directory it stands in, for instance `/etc/depmod.d` or `usr/lib/depmod.d`; undefined for a file that was named itself. */
+  readonly directory: string | undefined;
+  /** Name within the directory, where only `*.conf` counts. */
   readonly name: string;
   readonly text: string;
 }
@@ -31,7 +31,10 @@ export interface DepmodConfig {
   readonly excludes: readonly string[];
 }
 
-/** Where depmod looks, the most important first: of two files with one name it reads the first. */
+/**
+ * Where depmod looks, the most important first: of two files with one name it reads the first. Other directories come
+ * after these, in the order in which they are given.
+ */
 const DIRECTORIES = [
   'etc/depmod.d',
   'run/depmod.d',
@@ -111,8 +114,8 @@ export function configForKernel(config: DepmodConfig, kernelRelease: string): Ke
 function listInOrder(files: readonly DepmodFile[]): readonly DepmodFile[] {
   const byName = new Map<string, { rank: number; file: DepmodFile }>();
   for (const file of files) {
-    if (file.name.startsWith('.') || !/.\.conf$/.test(file.name)) continue;
-    const known = DIRECTORIES.indexOf(file.directory.replace(/^\/+|\/+$/g, ''));
+    if (file.directory !== undefined && !/^[^.].*\.conf$/s.test(file.name)) continue;
+    const known = DIRECTORIES.indexOf(file.directory?.replace(/^\/+|\/+$/g, '') ?? '');
     const rank = known < 0 ? DIRECTORIES.length : known;
     const other = byName.get(file.name);
     if (other === undefined || rank < other.rank) byName.set(file.name, { rank, file });
