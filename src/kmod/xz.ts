@@ -1,12 +1,29 @@
-import { ReadableStream } from 'node:stream/web';
+import { crc32 } from 'node:zlib';
 import { ModuleError } from '../errors.ts';
 import { damaged, unpacksTooFar } from './compression-errors.ts';
+import { crc64 } from './crc64.ts';
+import { decodeLzma2, Lzma2Error } from './lzma2.ts';
 
 const HEADER_BYTES = 12;
 const FOOTER_BYTES = 12;
 
-/** Checks that the decoder knows: none, CRC32 (what the kernel reads), CRC64. */
-const KNOWN_CHECKS = [0x00, 0x01, 0x04];
+/** Sums of the unpacked bytes, by the number that the stream gives: none, CRC32 (what the kernel reads), CRC64. */
+const CHECKS: ReadonlyMap<number, (bytes: Uint8Array) => Buffer> = new Map([
+  [0x00, () => Buffer.alloc(0)],
+  [0x01, crc32Of],
+  [0x04, crc64],
+]);
+
+const LZMA2 = 0x21;
+/** Bits of a block's flags: how many filters, less one, and which sizes follow. */
+const [FILTERS, RESERVED, HAS_PACKED_SIZE, HAS_UNPACKED_SIZE] = [0x03, 0x3c, 0x40, 0x80];
+
+/** What the index says of a block. */
+interface Block {
+  /** Bytes of its header, its data and its check, without the padding between these two. */
+  readonly unpaddedBytes: number;
+  readonly unpackedBytes: number;
+}
 
 /**
  * Unpacks one xz stream. Its index, which stands at the end, says how much comes out before anything is unpacked, and
@@ -15,62 +32,115 @@ const KNOWN_CHECKS = [0x00, 0x01, 0x04];
  * @throws {ModuleError} `COMPRESSION_INVALID`, `COMPRESSION_UNSUPPORTED`, `LIMIT_EXCEEDED`.
  * @see https://tukaani.org/xz/xz-file-format.txt
  */
-export async function readXz(input: Uint8Array, maxBytes: number): Promise<Buffer> {
+export function readXz(input: Uint8Array, maxBytes: number): Buffer {
   const bytes = Buffer.from(input.buffer, input.byteOffset, input.byteLength);
-  const sizeBytes = readUnpackedSize(bytes);
-  if (sizeBytes > maxBytes) throw unpacksTooFar(maxBytes);
-
-  const { XzReadableStream } = await loadDecoder();
-  const source = new ReadableStream<Uint8Array>({
-    start(controller) {
-      controller.enqueue(bytes);
-      controller.close();
-    },
-  });
-  const parts: Uint8Array[] = [];
-  let total = 0;
-  try {
-    for await (const part of new XzReadableStream(source)) {
-      total += part.length;
-      if (total > sizeBytes) break;
-      if (part.length > 0) parts.push(part);
-    }
-  } catch (error) {
-    throw decoderError(error);
-  }
-  if (total !== sizeBytes) throw damaged('xz', 'its index and its blocks disagree');
-  return Buffer.concat(parts, total);
-}
-
-/** Bytes that the stream unpacks to, as its index says. */
-function readUnpackedSize(bytes: Buffer): number {
-  if (bytes.length < HEADER_BYTES + FOOTER_BYTES + 8) throw damaged('xz', 'the file is cut off');
+  if (bytes.length < HEADER_BYTES + FOOTER_BYTES + 8) throw invalid('the file is cut off');
   const check = bytes.readUInt8(7);
-  if (!KNOWN_CHECKS.includes(check)) {
-    throw new ModuleError(
-      'COMPRESSION_UNSUPPORTED',
-      `Cannot decompress a module: xz check ${check} is not known`,
-      {
-        hint: 'Compress modules with "xz --check=crc32", the check that the kernel reads.',
-      },
+  const checkOf = CHECKS.get(check);
+  if (checkOf === undefined || bytes[6] !== 0) {
+    throw unsupported(
+      `check ${check} is not known`,
+      'Compress modules with "xz --check=crc32", the check that the kernel reads.',
     );
   }
-  const footer = bytes.length - FOOTER_BYTES;
-  if (bytes.toString('latin1', bytes.length - 2) !== 'YZ')
-    throw damaged('xz', 'the end of the stream is missing');
-  const indexStart = footer - 4 * (bytes.readUInt32LE(footer + 4) + 1);
-  if (indexStart < HEADER_BYTES || bytes[indexStart] !== 0) throw damaged('xz', 'the index is missing');
+  const checkBytes = checkOf(bytes.subarray(0, 0)).length;
+  const blocks = readIndex(bytes);
+  const sizeBytes = blocks.reduce((sum, { unpackedBytes }) => sum + unpackedBytes, 0);
+  if (sizeBytes > maxBytes) throw unpacksTooFar(maxBytes);
 
-  const reader = { at: indexStart + 1, end: footer };
-  const count = readVariable(bytes, reader);
-  let packedBytes = 0;
-  let unpackedBytes = 0;
-  for (let index = 0; index < count; index++) {
-    packedBytes += Math.ceil(readVariable(bytes, reader) / 4) * 4;
-    unpackedBytes += readVariable(bytes, reader);
+  // Memory of its own, so that it can be handed to another thread.
+  const output = Buffer.allocUnsafeSlow(sizeBytes);
+  let at = HEADER_BYTES;
+  let outputAt = 0;
+  for (const { unpaddedBytes, unpackedBytes } of blocks) {
+    const outputStart = outputAt;
+    outputAt += unpackedBytes;
+    const dataEnd = at + unpaddedBytes - checkBytes;
+    readBlock(bytes, { start: at, end: dataEnd, output, outputStart, outputEnd: outputAt });
+    at += padded(unpaddedBytes);
+    const sum = checkOf(output.subarray(outputStart, outputAt));
+    if (!sum.equals(bytes.subarray(at - checkBytes, at))) throw invalid('the data is damaged');
   }
-  if (HEADER_BYTES + packedBytes !== indexStart) throw damaged('xz', 'there is more than one stream');
-  return unpackedBytes;
+  return output;
+}
+
+/** The blocks of the stream, after all that frames them was checked. */
+function readIndex(bytes: Buffer): readonly Block[] {
+  const footer = bytes.length - FOOTER_BYTES;
+  if (bytes.toString('latin1', bytes.length - 2) !== 'YZ') throw invalid('the end of the stream is missing');
+  const start = footer - 4 * (bytes.readUInt32LE(footer + 4) + 1);
+  if (start < HEADER_BYTES || bytes[start] !== 0) throw invalid('the index is missing');
+  const areSame = bytes.subarray(6, 8).equals(bytes.subarray(footer + 8, footer + 10));
+  const isWhole =
+    crc32(bytes.subarray(6, 8)) === bytes.readUInt32LE(8) &&
+    crc32(bytes.subarray(footer + 4, footer + 10)) === bytes.readUInt32LE(footer) &&
+    crc32(bytes.subarray(start, footer - 4)) === bytes.readUInt32LE(footer - 4);
+  if (!areSame || !isWhole) throw invalid('what frames the stream is damaged');
+
+  const reader = { at: start + 1, end: footer - 4 };
+  const count = readVariable(bytes, reader);
+  const blocks: Block[] = [];
+  let packedBytes = 0;
+  for (let index = 0; index < count; index++) {
+    const unpaddedBytes = readVariable(bytes, reader);
+    blocks.push({ unpaddedBytes, unpackedBytes: readVariable(bytes, reader) });
+    packedBytes += padded(unpaddedBytes);
+  }
+  if (HEADER_BYTES + packedBytes !== start) throw invalid('there is more than one stream');
+  return blocks;
+}
+
+interface ReadBlockOptions {
+  readonly start: number;
+  /** Where its data ends. */
+  readonly end: number;
+  readonly output: Buffer;
+  readonly outputStart: number;
+  readonly outputEnd: number;
+}
+
+function readBlock(bytes: Buffer, { start, end, ...output }: ReadBlockOptions): void {
+  const headerBytes = 4 * (bytes.readUInt8(start) + 1);
+  const dataStart = start + headerBytes;
+  if (dataStart > end) throw invalid('the header of a block is cut off');
+  if (crc32(bytes.subarray(start, dataStart - 4)) !== bytes.readUInt32LE(dataStart - 4)) {
+    throw invalid('the header of a block is damaged');
+  }
+  const dictionaryBytes = readFilters(bytes, { at: start + 1, end: dataStart - 4 });
+  try {
+    const dataEnd = decodeLzma2({ input: bytes, start: dataStart, end, dictionaryBytes, ...output });
+    if (dataEnd !== end) throw invalid('a block does not end where it should');
+  } catch (error) {
+    throw error instanceof Lzma2Error ? invalid(error.message) : error;
+  }
+}
+
+/** The size of the dictionary, of a block that has no other filter than LZMA2. */
+function readFilters(bytes: Buffer, reader: { at: number; readonly end: number }): number {
+  const flags = bytes.readUInt8(reader.at++);
+  if ((flags & HAS_PACKED_SIZE) !== 0) readVariable(bytes, reader);
+  if ((flags & HAS_UNPACKED_SIZE) !== 0) readVariable(bytes, reader);
+  const filter = readVariable(bytes, reader);
+  if ((flags & (FILTERS | RESERVED)) !== 0 || filter !== LZMA2) {
+    throw unsupported(
+      'with these filters is not read',
+      'Compress modules with "xz --check=crc32 --lzma2=dict=1MiB", which the kernel reads, too.',
+    );
+  }
+  const sizeBytes = readVariable(bytes, reader);
+  const properties = bytes[reader.at] ?? 0xff;
+  if (sizeBytes !== 1 || reader.at >= reader.end || properties > 40) throw invalid('its filters are damaged');
+  return properties === 40 ? 2 ** 32 - 1 : (2 | (properties & 1)) * 2 ** ((properties >> 1) + 11);
+}
+
+function padded(sizeBytes: number): number {
+  return Math.ceil(sizeBytes / 4) * 4;
+}
+
+function crc32Of(bytes: Uint8Array): Buffer {
+  const sum = Buffer.alloc(4);
+  sum.writeUInt32LE(crc32(bytes));
+  return sum;
 }
 
 /** A number in groups of seven bits, lowest first. Those beyond 2^53 are off, and beyond every limit anyway. */
@@ -81,30 +151,13 @@ function readVariable(bytes: Buffer, reader: { at: number; readonly end: number 
     value += (byte & 0x7f) * 2 ** (7 * group);
     if (byte < 0x80) return value;
   }
-  throw damaged('xz', 'a number of the index does not end');
+  throw invalid('a number does not end');
 }
 
-/** The decoder tells its reasons by number: those of `enum xz_ret` in XZ Embedded. */
-function decoderError(cause: unknown): ModuleError {
-  const code = cause instanceof Error ? /error code (\d)/.exec(cause.message)?.[1] : undefined;
-  const feature = { 2: 'this check', 4: 'a dictionary over 64 MiB', 6: 'these filters' }[code ?? ''];
-  if (feature === undefined) return damaged('xz', code === '7' ? 'the data is damaged' : cause);
-  return new ModuleError(
-    'COMPRESSION_UNSUPPORTED',
-    `Cannot decompress a module: xz with ${feature} is not read`,
-    {
-      cause,
-      hint: 'Compress modules with "xz --check=crc32 --lzma2=dict=1MiB", which the kernel reads, too.',
-    },
-  );
+function invalid(why: string): ModuleError {
+  return damaged('xz', why);
 }
 
-interface XzModule {
-  readonly XzReadableStream: new (compressed: ReadableStream<Uint8Array>) => AsyncIterable<Uint8Array>;
-}
-
-async function loadDecoder(): Promise<XzModule> {
-  // CommonJS: depending on who bundles it, the names are on the module or on its default.
-  const loaded = (await import('xz-decompress')) as unknown as XzModule & { readonly default?: XzModule };
-  return loaded.default ?? loaded;
+function unsupported(what: string, hint: string): ModuleError {
+  return new ModuleError('COMPRESSION_UNSUPPORTED', `Cannot decompress a module: xz ${what}`, { hint });
 }

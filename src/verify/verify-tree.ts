@@ -1,5 +1,5 @@
 import { ModuleError } from '../errors.ts';
-import { decompressModule } from '../kmod/compression.ts';
+import { type Decompress, decompressModule } from '../kmod/compression.ts';
 import type { DepmodConfig } from '../kmod/depmod/config.ts';
 import type { Certificate } from '../sign/certificate.ts';
 import { moduleNameOfPath } from '../spec/module-name.ts';
@@ -31,6 +31,8 @@ export interface VerifyTreeRequest {
   /** Asked for modules of the base only where the small files do not tell. */
   readonly readBaseModules?: ReadBaseModules | undefined;
   readonly certificates?: readonly Certificate[] | undefined;
+  /** Unpacks modules; this thread does it when absent. */
+  readonly decompress?: Decompress | undefined;
   readonly hasFirmware?: HasFirmware | undefined;
   /** Paths of all module files of the tree; with `depmodConfig`, duplicates are found. */
   readonly files?: readonly string[] | undefined;
@@ -99,11 +101,11 @@ async function examineAll(request: VerifyTreeRequest): Promise<readonly Examined
 /** A file that does not unpack is a module that fails, as for the kernel. */
 async function examineOne(
   { path, read, parameters }: TreeModule,
-  { kernel, certificates }: VerifyTreeRequest,
+  { kernel, certificates, decompress = decompressModule }: VerifyTreeRequest,
 ): Promise<ExaminedModule> {
   const file = await read();
   try {
-    const bytes = await decompressModule(file);
+    const bytes = await decompress(file);
     return examineModule({ path, bytes, kernel, certificates, parameters });
   } catch (error) {
     if (error instanceof ModuleError) return { path, checks: [elfFailure(error)], subject: undefined };

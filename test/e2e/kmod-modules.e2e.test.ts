@@ -107,6 +107,7 @@ describe.each(listDebianKernels())('modules of $release', (kernel) => {
       for (const [program, ...flags] of [
         ['xz', '--check=crc32', '--lzma2=dict=1MiB'],
         ['xz', '-9', '-T2', '--block-size=65536'],
+        ['xz', '--check=none', '--lzma2=preset=4,lc=1,lp=3,pb=4'],
         ['zstd', '-q', '-19'],
         ['gzip', '-n'],
       ] as const) {
