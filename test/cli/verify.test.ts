@@ -99,7 +99,7 @@ describe('kmodlayer verify', () => {
 
     expect(exitCode).toBe(1);
     expect(stdout).toContain('FAILS  1 module would not load: kl_consumer');
-    expect(html).toMatch(/<title>oci:\S+ x86_64 fails – kmodlayer verify<\/title>/);
+    expect(html).toMatch(/<title>release@fc207f7c… x86_64 fails – kmodlayer verify<\/title>/);
     expect(JSON.parse(sarif!)).toMatchObject({ runs: [{ automationDetails: { id: 'kmodlayer/verify/' } }] });
     expect(JSON.parse(json!)).toEqual(JSON.parse((await runCli([...argv, '-o', 'json'])).stdout));
   });

@@ -77,11 +77,22 @@ function overrideTable(overrides: readonly OverrideReport[], limits: Limits): Ht
 
 type Dependant = OverrideReport['dependants'][number];
 
-const ORDER: readonly Dependant['status'][] = ['broken', 'unknown', 'ok'];
-
+/** Those that find what they need are folded away: there may be hundreds. */
 function dependantList(dependants: readonly Dependant[], limits: Limits): Part {
-  const sorted = dependants.toSorted((a, b) => ORDER.indexOf(a.status) - ORDER.indexOf(b.status));
-  return list(firstOf(sorted, limits.rows), dependantItem) ?? 'Nothing of the base needs it.';
+  const of = (status: Dependant['status']): readonly Dependant[] =>
+    dependants.filter((dependant) => dependant.status === status);
+  const fine = of('ok');
+  if (dependants.length === 0) return 'Nothing of the base needs it.';
+  return [
+    list(firstOf([...of('broken'), ...of('unknown')], limits.rows), dependantItem),
+    fine.length === 0
+      ? undefined
+      : folded({
+          summary: `${counted(fine.length, 'module')} of the base ${fine.length === 1 ? 'finds' : 'find'} all of it`,
+          content: list(firstOf(fine, limits.rows), ({ path }) => code(path)),
+          isLong: true,
+        }),
+  ];
 }
 
 function dependantItem({ path, status, symbols }: Dependant): Part {

@@ -27,8 +27,8 @@ export interface ModuleGraph {
   readonly edges: readonly GraphEdge[];
 }
 
-/** Dependants of one status that get a box each; more of them share one. */
-const SINGLE_DEPENDANTS = 4;
+/** Dependants of a status that get a box each; more of them share the last. */
+const SINGLE_DEPENDANTS = { broken: 4, unknown: 2, ok: 2 } as const;
 
 /** What the modules of a target need, and what of the base needs those that they replace. */
 export function moduleGraph({
@@ -114,7 +114,8 @@ function dependantsOf({ winner, dependants }: OverrideReport): readonly Dependan
   return (['broken', 'unknown', 'ok'] as const).flatMap((status) => {
     const paths = dependants.filter((dependant) => dependant.status === status).map(({ path }) => path);
     const isBad = status === 'broken';
-    const single = paths.length <= SINGLE_DEPENDANTS ? paths : paths.slice(0, SINGLE_DEPENDANTS - 1);
+    const single =
+      paths.length <= SINGLE_DEPENDANTS[status] ? paths : paths.slice(0, SINGLE_DEPENDANTS[status] - 1);
     const rest = paths.length - single.length;
     return [
       ...single.map((id) => ({ id, status, node: { note: STATUS_NOTES[status], isBad } })),
