@@ -7,6 +7,7 @@ import { machineConfigCommand } from './commands/machine-config.ts';
 import { resolveCommand } from './commands/resolve.ts';
 import { buildCommand } from './commands/build.ts';
 import { verifyCommand } from './commands/verify.ts';
+import { enrollCommand } from './commands/enroll.ts';
 import { signCommand } from './commands/sign.ts';
 import { depmodCommand } from './commands/depmod.ts';
 import type { CliContext } from './context.ts';
@@ -17,6 +18,7 @@ const VERBS = [
   resolveCommand,
   buildCommand,
   signCommand,
+  enrollCommand,
   inspectCommand,
   depmodCommand,
   verifyCommand,
