@@ -124,7 +124,8 @@ function parsePax(record: Buffer): ReadonlyMap<string, string> {
   let at = 0;
   while (at < record.length) {
     const space = record.indexOf(0x20, at);
-    const length = space < 0 ? 0 : Number(record.toString('latin1', at, space));
+    if (space < 0) return values;
+    const length = Number(record.toString('latin1', at, space));
     if (!Number.isInteger(length) || length <= space - at || at + length > record.length) return values;
     const [, key, value] = /^([^=]*)=([^]*)\n$/.exec(record.toString('utf8', space + 1, at + length)) ?? [];
     if (key !== undefined && value !== undefined) values.set(key, value);

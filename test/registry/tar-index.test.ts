@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { KmodError } from '../../src/errors.ts';
 import { readTarIndex, TAR_END, tarHeader, tarPadding } from '../../src/registry/tar-index.ts';
+import { rawEntry } from '../support/raw-tar.ts';
 
 const RUNS = Number(process.env['FUZZ_RUNS'] ?? 200);
 
@@ -76,6 +77,18 @@ describe('readTarIndex()', () => {
       }),
       { numRuns: RUNS },
     );
+  });
+
+  it('comes to an end when a pax record says another length than it has', async () => {
+    const tar = Buffer.concat([
+      rawEntry({ name: 'pax', type: 'x' }, '34 SCHILY.xattr.user.name=some text\n'),
+      rawEntry({ name: 'oci-layout' }, '{}'),
+      TAR_END,
+    ]);
+
+    const index = await indexOf(tar);
+
+    expect([...index.keys()]).toEqual(['oci-layout']);
   });
 });
 
