@@ -4,6 +4,10 @@ import { join, resolve } from 'node:path';
 /** A kernel of Debian, unpacked: its modules and what its headers come with. */
 export interface DebianKernel {
   readonly release: string;
+  /** The kernel itself. */
+  readonly image: string;
+  /** What it was built with. */
+  readonly config: string;
   /** Directory of the modules. */
   readonly modules: string;
   readonly symvers: string;
@@ -14,11 +18,14 @@ export interface DebianKernel {
 /**
  * Kernels that `npm run world` unpacked, oldest first.
  *
+ * @param kind Those for real time stand apart: most suites have enough with the others.
  * @throws {Error} When there are none.
  */
-export function listDebianKernels(): readonly [DebianKernel, ...DebianKernel[]] {
+export function listDebianKernels(
+  kind: 'kernels' | 'kernels-rt' = 'kernels',
+): readonly [DebianKernel, ...DebianKernel[]] {
   const world = resolve(process.env['KMODLAYER_WORLD'] ?? join(import.meta.dirname, '../../.world'));
-  const parent = join(world, 'kernels');
+  const parent = join(world, kind);
   const releases = existsSync(parent) ? readdirSync(parent) : [];
   const kernels = releases
     .sort((a, b) => a.localeCompare(b, 'en', { numeric: true }))
@@ -28,6 +35,8 @@ export function listDebianKernels(): readonly [DebianKernel, ...DebianKernel[]] 
       const kbuild = readdirSync(join(root, 'usr/lib')).find((name) => name.startsWith('linux-kbuild-'));
       return {
         release,
+        image: join(root, `boot/vmlinuz-${release}`),
+        config: join(root, `boot/config-${release}`),
         modules: join(root, 'lib/modules', release, 'kernel'),
         symvers: join(root, `usr/src/linux-headers-${release}/Module.symvers`),
         signFile: join(root, 'usr/lib', kbuild ?? 'no-linux-kbuild', 'scripts/sign-file'),

@@ -23,8 +23,8 @@ fail() {
 
 PACKAGES=(
   apache2-utils binutils buildah busybox-static ca-certificates chromium cpio crun docker-registry efitools
-  fonts-dejavu-core git kmod linux-kbuild-6.1 mmdebstrap opensc openssl ovmf podman poppler-utils qemu-system-x86 sbsigntool
-  shellcheck skopeo softhsm2 umoci uidmap xz-utils zstd
+  fonts-dejavu-core gcc-12 git kmod libelf1 linux-kbuild-6.1 make mmdebstrap opensc openssl ovmf podman poppler-utils
+  qemu-system-x86 sbsigntool shellcheck skopeo softhsm2 umoci uidmap xz-utils zstd
 )
 
 install_packages() {
@@ -64,12 +64,18 @@ download_and_unpack() {
   rm -rf "$scratch"
 }
 
+# fetch_kernel DIRECTORY RELEASE
 fetch_kernel() {
-  local release=$1 kbuild
+  local directory=$1 release=$2 common kbuild
   say "kernel $release"
-  kbuild=$(apt-cache depends "linux-headers-$release" | sed -n 's/.*Depends: \(linux-kbuild-.*\)/\1/p' | head -n 1)
-  download_and_unpack "$world/kernels/$release" "linux-image-$release" "linux-headers-$release" \
-    "linux-headers-${release%-amd64}-common" "$kbuild"
+  common=$(find_dependency "$release" 'linux-headers-.*-common.*')
+  kbuild=$(find_dependency "$release" 'linux-kbuild-.*')
+  download_and_unpack "$world/$directory/$release" "linux-image-$release" "linux-headers-$release" "$common" "$kbuild"
+}
+
+# find_dependency RELEASE PATTERN: a package that the kernel's headers need.
+find_dependency() {
+  apt-cache depends "linux-headers-$1" | sed -n "s/.*Depends: \($2\)/\1/p" | head -n 1
 }
 
 # Packages of Debian that stand in for the OS's, each in a directory of its own with everything under usr/.
@@ -166,7 +172,9 @@ main() {
   next=$(find_kernels '6\.12\.[0-9]*+deb12-amd64' | tail -n 1)
   [ -n "$next" ] || fail 'there is no kernel 6.12.*+deb12-amd64 in the archive'
 
-  for release in "$previous" "$newest" "$next"; do fetch_kernel "$release"; done
+  for release in "$previous" "$newest" "$next"; do fetch_kernel kernels "$release"; done
+  # Booted by the tests of the proof alone: no release of the world has it.
+  fetch_kernel kernels-rt "${newest/-amd64/-rt-amd64}"
   download_and_unpack "$world/kernels/$newest-rt" \
     "linux-headers-${newest/-amd64/-rt-amd64}" "linux-headers-${newest%-amd64}-common-rt"
   download_and_unpack "$world/drivers/v4l2loopback" v4l2loopback-dkms
