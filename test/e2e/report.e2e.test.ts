@@ -3,19 +3,23 @@ import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { verifyHtml } from '../../cli/report/html/verify-html.ts';
-import type { VerifyReport } from '../../src/verify/report.ts';
+import type { TargetReport, VerifyReport } from '../../src/verify/report.ts';
 import {
   accessibilityProblems,
   accessibleNodes,
   paleTexts,
   startBrowser,
   unfold,
+  type OpenedPage,
   type TestBrowser,
 } from '../support/browser.ts';
+import { runCli } from '../support/cli-process.ts';
+import { listDebianKernels } from '../support/kernels.ts';
 import { verifyReportOf, withTexts } from '../support/verify-reports.ts';
 
 function htmlOf(report: VerifyReport): string {
@@ -168,6 +172,113 @@ describe('The report in a browser', () => {
 
     expect(await paleTexts(page, 4.5)).toEqual([]);
     expect(await paleTexts(page, 21.1)).not.toEqual([]);
+  });
+});
+
+describe('The report on modules of one kernel for all kernels of the world', () => {
+  const kernels = listDebianKernels().filter(({ release }) => !release.includes('-rt'));
+  const built = kernels.find(({ release }) => release === '6.1.0-56-amd64') ?? kernels[0]!;
+  const replacing = join(built.modules, 'drivers/media/mc/mc.ko');
+  const files = [
+    ...['kl_base', 'kl_hello'].map((name) => `fixtures/quickstart/modules/${name}.ko`),
+    replacing,
+  ];
+  const targets: TargetReport[] = [];
+  let opened: OpenedPage;
+  let browser: TestBrowser;
+  beforeAll(async () => {
+    execFileSync('npm', ['run', '--silent', 'build']);
+    for (const { release, modules } of kernels) {
+      const root = join(modules, '../../../..');
+      const { stdout } = await runCli([
+        'verify',
+        '--base',
+        root,
+        '--kernel',
+        release,
+        ...files,
+        '-o',
+        'json',
+      ]);
+      targets.push(...(JSON.parse(stdout) as VerifyReport).targets);
+    }
+    const isProven = targets.every(({ verdict }) => verdict === 'passes');
+    browser = await startBrowser();
+    opened = await browser.open(htmlOf({ verdict: isProven ? 'passes' : 'fails', targets }), {
+      viewport: DESK,
+    });
+    await unfold(opened.page);
+  });
+  afterAll(async () => {
+    await browser.close();
+  });
+
+  it('passes only for the kernel that they were built for, and those with the same interfaces', () => {
+    expect(targets).toHaveLength(kernels.length);
+    expect(targets.find(({ kernel }) => kernel === built.release)?.verdict).toBe('passes');
+    expect(targets.at(-1)).toMatchObject({ verdict: 'fails' });
+  });
+
+  it('has the verdict of each in the matrix', async () => {
+    const rows = await opened.page.evaluate<
+      string[][]
+    >(`[...document.querySelectorAll('.matrix tbody tr')].map((row) =>
+      [...row.cells].map((cell) => cell.querySelector('.mark')?.innerText.trim() ?? cell.innerText.trim()))`);
+
+    expect(rows.map(([, ...cells]) => cells)).toEqual(
+      targets.map(({ verdict }, index) => kernels.map((_, column) => (column === index ? verdict : '–'))),
+    );
+  });
+
+  it('shows CRCs as modprobe reads them from the module, and as the kernel has them', async () => {
+    const rows = await opened.page.evaluate<string[][]>(`[...document.querySelectorAll('section.level-2')]
+      .filter((one) => one.querySelector('.facts')?.innerText.includes(${JSON.stringify(kernels.at(-1)!.release)}))
+      .flatMap((one) => [...one.querySelectorAll('.scroll .symbols tbody tr')])
+      .map((row) => [...row.cells].map((cell) => cell.innerText.trim()))`);
+    const builtAgainst = new Map(
+      files.flatMap((file) =>
+        execFileSync('/usr/sbin/modprobe', ['--dump-modversions', resolve(file)], { encoding: 'utf8' })
+          .trim()
+          .split('\n')
+          .map((line) => line.split('\t').reverse() as [string, string]),
+      ),
+    );
+    const here = new Map(
+      readFileSync(kernels.at(-1)!.symvers, 'utf8')
+        .split('\n')
+        .map((line) => [line.split('\t')[1] ?? '', line.split('\t')[0] ?? '']),
+    );
+    const changed = rows.filter(([, state]) => state === 'version changed');
+
+    expect(changed.length).toBeGreaterThan(5);
+    for (const [symbol = '', , found, wanted] of changed) {
+      expect([symbol, found, wanted]).toEqual([symbol, builtAgainst.get(symbol), here.get(symbol)]);
+      expect(found).not.toBe(wanted);
+    }
+    for (const [symbol = ''] of rows.filter(([, state]) => state === 'missing'))
+      expect(here.has(symbol)).toBe(false);
+  });
+
+  it('draws what is replaced and names all that depends on it', async () => {
+    const { dependants } = targets.find(({ kernel }) => kernel === built.release)!.overrides[0]!;
+    const dep = readFileSync(join(built.modules, '../modules.dep'), 'utf8').split('\n');
+    const users = dep.filter((line) =>
+      line.split(': ')[1]?.split(' ').includes('kernel/drivers/media/mc/mc.ko'),
+    );
+
+    expect(dependants.map(({ path }) => path).sort()).toEqual(
+      users.map((line) => line.split(':')[0]!).sort(),
+    );
+    expect(await opened.page.locator('.graph').count()).toBe(kernels.length);
+    const fold = opened.page.getByText(`${users.length} modules of the base find all of it`);
+    expect(await fold.count()).toBeGreaterThan(0);
+  });
+
+  it('gives axe nothing to find, and fits into a window', async () => {
+    expect(await accessibilityProblems(opened.page)).toEqual([]);
+    expect(opened.complaints).toEqual([]);
+    await opened.page.setViewportSize(PHONE);
+    expect(await opened.page.evaluate('document.documentElement.scrollWidth')).toBe(PHONE.width);
   });
 });
 
