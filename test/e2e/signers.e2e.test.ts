@@ -26,12 +26,15 @@ beforeAll(async () => {
     ['ec', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256'],
   ] as const) {
     const files = ['-keyout', path(`${name}.key`), '-out', path(`${name}.pem`)];
+    // Valid for long, and not of a CA: nothing to warn of.
+    const form = ['-days', '365', '-addext', 'basicConstraints=critical,CA:FALSE'];
     await run('openssl', [
       'req',
       '-new',
       '-x509',
       '-nodes',
       ...options,
+      ...form,
       ...files,
       '-subj',
       `/CN=Acme ${name}`,
