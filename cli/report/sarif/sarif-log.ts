@@ -24,9 +24,9 @@ export interface SarifRun {
   readonly properties?: Readonly<Record<string, unknown>>;
 }
 
+/** Without a name: it could only be the identifier in other letters. */
 export interface SarifRule {
   readonly id: string;
-  readonly name: string;
   readonly shortDescription: SarifMessage;
   readonly fullDescription: SarifMessage;
   readonly help: SarifMessage & { readonly markdown: string };

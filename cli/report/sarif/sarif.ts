@@ -94,10 +94,6 @@ export function makeSarifLog(problems: readonly Problem[], options: SarifOptions
 function ruleOf(id: string, { title, holds, help }: RuleText): SarifRule {
   return {
     id,
-    name: id
-      .split('-')
-      .map((word) => word.charAt(0).toUpperCase() + word.slice(1))
-      .join(''),
     shortDescription: { text: title },
     fullDescription: { text: holds },
     help: { text: help, markdown: help },

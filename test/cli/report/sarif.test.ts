@@ -308,7 +308,7 @@ describe('lintSarif()', () => {
 
     expect(problemsOf(log)).toBe('');
     expect(run!.automationDetails.id).toBe('kmodlayer/lint/');
-    expect(run!.tool.driver.rules.map(({ name }) => name)).toEqual(['OsimageurlTag']);
+    expect(run!.tool.driver.rules.map(({ id }) => id)).toEqual(['osimageurl-tag']);
     expect(run!.results[0]).toMatchObject({
       ruleId: 'osimageurl-tag',
       level: 'warning',
