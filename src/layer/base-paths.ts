@@ -82,8 +82,13 @@ function findPath(
   return isUnsure ? 'unknown' : 'absent';
 }
 
-/** Undefined for an image without a commit, and for one whose directories cannot be made sense of. */
-async function readCommit(
+/**
+ * All paths of the commit that an OS image encapsulates, from its first layer. Undefined for an image without a commit,
+ * and for one whose directories cannot be made sense of.
+ *
+ * @throws {OciError} `LAYER_INVALID`, `LIMIT_EXCEEDED`; {RegistryError} when the layer cannot be read.
+ */
+export async function readCommit(
   image: OpenedImage,
   io: Pick<Io, 'cache' | 'signal'>,
 ): Promise<LayerPaths | undefined> {

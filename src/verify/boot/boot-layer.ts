@@ -34,6 +34,11 @@ const KNOWN_LIBRARY =
   /^(?:ld[.-].*|ld64\..*|lib(?:acl|attr|blkid|c|cap|crypto|dl|eudev|gmp|kmod|lzma|m|mount|ncurses|ncursesw|pcre2-8|pthread|readline|resolv|rt|selinux|tinfo|udev|util|uuid|z|zstd)[.-].*)$/;
 const MODPROBE_CONFIG = /^(?:usr\/lib|usr\/local\/lib|etc|usr\/etc)\/modprobe\.d\/[^/]+\.conf$/;
 
+/** Says whether a path is one of modprobe's configuration, as images have it. */
+export function isConfiguration(path: string): boolean {
+  return MODPROBE_CONFIG.test(path);
+}
+
 /** Says whether a library is among those that are always looked for. */
 export function isKnownLibrary(name: string): boolean {
   return KNOWN_LIBRARY.test(name);
@@ -50,7 +55,7 @@ export async function readBootLayer(
   source: { readonly repository: Repository; readonly layer: Descriptor },
   wants: BootWants,
   wantsModule: (path: string) => boolean,
-  io: Pick<Io, 'cache' | 'report'>,
+  io: Pick<Io, 'cache' | 'report' | 'signal'>,
 ): Promise<BootLayer> {
   const key = keyOf(source.layer, wants);
   const known = await io.cache.get(key);
@@ -93,7 +98,7 @@ export async function readBootLayer(
 export async function readBootModules(
   source: { readonly repository: Repository; readonly layer: Descriptor },
   paths: readonly string[],
-  io: Pick<Io, 'cache' | 'report'>,
+  io: Pick<Io, 'cache' | 'report' | 'signal'>,
 ): Promise<ReadonlyMap<string, Uint8Array>> {
   const found = new Map<string, Uint8Array>();
   for (const path of paths) {
@@ -114,7 +119,7 @@ export async function readBootModules(
 }
 
 function isUserland(path: string, libraries: readonly string[]): boolean {
-  if (PROGRAM.test(path) || DIRECTORY_LINK.test(path) || MODPROBE_CONFIG.test(path)) return true;
+  if (PROGRAM.test(path) || DIRECTORY_LINK.test(path) || isConfiguration(path)) return true;
   const name = LIBRARY.exec(path)?.groups?.['name'];
   return name !== undefined && (isKnownLibrary(name) || libraries.some((wanted) => name.startsWith(wanted)));
 }
@@ -122,13 +127,13 @@ function isUserland(path: string, libraries: readonly string[]): boolean {
 async function walk(
   { repository, layer }: { readonly repository: Repository; readonly layer: Descriptor },
   options: Pick<NodeOptions, 'wants' | 'onPath'>,
-  io: Pick<Io, 'report'>,
+  io: Pick<Io, 'report' | 'signal'>,
 ): Promise<LayerNodes> {
   io.report({
     type: 'detail',
     message: `reading layer ${layer.digest} (${Math.ceil(layer.sizeBytes / 1e6)} MB) for what a boot needs`,
   });
-  return readLayerNodes(() => repository.readBlob(layer), {
+  return readLayerNodes(() => repository.readBlob(layer, { signal: io.signal }), {
     maxBytes: unpackLimit(layer.sizeBytes),
     ...options,
   });

@@ -107,7 +107,7 @@ function makeWrongKey(io: Pick<Io, 'now'>): Promise<ThrowAwayKey> {
 
 async function openSource(
   request: BootRequest,
-  io: Pick<Io, 'cache' | 'files' | 'report'>,
+  io: Pick<Io, 'cache' | 'files' | 'report' | 'signal'>,
 ): Promise<BootSource> {
   const { source, kernel, modules, added, userland } = request;
   const opened =

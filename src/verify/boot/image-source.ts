@@ -1,4 +1,5 @@
 import type { Io } from '../../io.ts';
+import { readCommit } from '../../layer/base-paths.ts';
 import { hides } from '../../layer/layer-facts.ts';
 import { componentsOf, finalLayer } from '../../layer/layer-order.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
@@ -7,7 +8,13 @@ import type { OpenedImage } from '../../oci/open-image.ts';
 import type { KernelRelease } from '../../spec/kernel-release.ts';
 import { moduleNameOfPath } from '../../spec/module-name.ts';
 import { type BootSource, selectOf } from './boot-kit.ts';
-import { type BootLayer, isKnownLibrary, readBootLayer, readBootModules } from './boot-layer.ts';
+import {
+  type BootLayer,
+  isConfiguration,
+  isKnownLibrary,
+  readBootLayer,
+  readBootModules,
+} from './boot-layer.ts';
 import type { RootNode } from './root.ts';
 import { collectUserland } from './userland.ts';
 
@@ -28,7 +35,8 @@ const PACKAGES =
 /**
  * What an OS image has for a boot, from as few of its layers as can be: what was added to the OS, newest first, then
  * the chunks whose names promise kernel, modules and userland, then the others until all is there. Each is streamed
- * once, and what was learnt of it is kept.
+ * once, and what was learnt of it is kept. That no file of modprobe.d is missing is known where the directories of the
+ * commit can be read; elsewhere, it may be one of a layer that has nothing else.
  *
  * @param modules Names of the modules that will be loaded.
  * @throws {OciError} `LAYER_INVALID`, `LIMIT_EXCEEDED`; {LayerError} `CONTENT_INVALID`; {ModuleError}; {RegistryError}.
@@ -36,9 +44,11 @@ const PACKAGES =
 export async function readImageSource(
   image: OpenedImage,
   { kernel, modules }: { readonly kernel: KernelRelease; readonly modules: readonly string[] },
-  io: Pick<Io, 'cache' | 'report'>,
+  io: Pick<Io, 'cache' | 'report' | 'signal'>,
 ): Promise<BootSource> {
   const view = new ImageView(kernel);
+  const commit = await readCommit(image, io);
+  const configuration = [...(commit?.paths.keys() ?? [])].filter(isConfiguration);
   const order = bootLayerOrder(image);
   for (const { at, layer } of layersAt(image, order)) {
     view.add(
@@ -50,7 +60,7 @@ export async function readImageSource(
         io,
       ),
     );
-    if (await isComplete(view, modules)) break;
+    if (configuration.every((path) => view.knows(path)) && (await isComplete(view, modules))) break;
   }
   const { missing } = await collectUserland(view);
   const libraries = missing.filter((name) => !name.startsWith('/') && !isKnownLibrary(name));
@@ -78,14 +88,18 @@ class ImageView {
   }
 
   add(at: number, layer: BootLayer): void {
-    const isHidden = (path: string): boolean => this.#layers.some((newer) => hides(newer, path));
     for (const [path, node] of layer.nodes) {
-      if (!this.#nodes.has(path) && !isHidden(path)) this.#nodes.set(path, node);
+      if (!this.knows(path)) this.#nodes.set(path, node);
     }
     for (const path of layer.modules) {
-      if (!this.#modules.has(path) && !isHidden(path)) this.#modules.set(path, at);
+      if (!this.#modules.has(path) && !this.#isHidden(path)) this.#modules.set(path, at);
     }
     this.#layers.push(layer);
+  }
+
+  /** Says whether older layers have nothing to say about a path. */
+  knows(path: string): boolean {
+    return this.#nodes.has(path) || this.#isHidden(path);
   }
 
   /** Adds what a layer that was added before also has. */
@@ -126,6 +140,10 @@ class ImageView {
     return found;
   }
 
+  #isHidden(path: string): boolean {
+    return this.#layers.some((newer) => hides(newer, path));
+  }
+
   #filesBelow(prefix: string, nameOf: (path: string) => string): ReadonlyMap<string, Uint8Array> {
     const found = new Map<string, Uint8Array>();
     for (const [path, node] of this.#nodes) {
@@ -164,7 +182,7 @@ async function addLibraries(
     readonly kernel: KernelRelease;
     readonly libraries: readonly string[];
   },
-  io: Pick<Io, 'cache' | 'report'>,
+  io: Pick<Io, 'cache' | 'report' | 'signal'>,
 ): Promise<void> {
   const { image, kernel } = wanted;
   const libraries = [...wanted.libraries].sort();
@@ -180,7 +198,7 @@ async function addLibraries(
 async function readModules(
   view: ImageView,
   { image, paths }: { readonly image: OpenedImage; readonly paths: readonly string[] },
-  io: Pick<Io, 'cache' | 'report'>,
+  io: Pick<Io, 'cache' | 'report' | 'signal'>,
 ): Promise<ReadonlyMap<string, Uint8Array>> {
   const found = new Map<string, Uint8Array>();
   for (const { at, layer } of layersAt(image, bootLayerOrder(image))) {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { BuildEvent } from '../../../src/events.ts';
+import { keepLayerPaths } from '../../../src/layer/layer-paths.ts';
 import { parseKernelRelease } from '../../../src/spec/kernel-release.ts';
 import { type BootKit, makeBootKit } from '../../../src/verify/boot/boot-kit.ts';
 import { readImageSource } from '../../../src/verify/boot/image-source.ts';
@@ -78,7 +79,8 @@ const CHUNKS = [OTHER_CHUNK, KERNEL_CHUNK, USERLAND_CHUNK, INDEX_CHUNK];
 
 async function kitOf(os: OsImage, modules: readonly string[], events: BuildEvent[] = []): Promise<BootKit> {
   const kernel = parseKernelRelease(KERNEL);
-  const io = { cache: os.cache, report: (event: BuildEvent) => void events.push(event) };
+  const { signal } = new AbortController();
+  const io = { cache: os.cache, report: (event: BuildEvent) => void events.push(event), signal };
   return makeBootKit(await readImageSource(os.image, { kernel, modules }, io), kernel, modules);
 }
 
@@ -122,6 +124,23 @@ describe('readImageSource()', () => {
 
     expect(textOf(kit, `${MODULES}/kernel/c.ko.xz`)).toBe('module c');
     expect(os.layersRead()).toEqual([2]);
+  });
+
+  it('reads on until every file of modprobe.d was seen that the commit has', async () => {
+    const config = 'usr/lib/modprobe.d/late.conf';
+    const late: OsLayer = { components: ['systemd'], entries: asObjects({ [config]: 'blacklist x\n' }) };
+    const os = await openOsImage({ chunks: [late, ...CHUNKS], hasAnnotations: true });
+    const [first] = os.image.manifest.layers;
+    const image = {
+      ...os.image,
+      config: { ...os.image.config, labels: { ...os.image.config.labels, 'ostree.commit': '0123' } },
+    };
+    const paths = new Map([[config, { kind: 'file', sizeBytes: undefined } as const]]);
+    if (first !== undefined)
+      await keepLayerPaths(first, { paths, whiteouts: [], opaque: [] }, os.cache, 'commit');
+
+    expect(textOf(await kitOf({ ...os, image }, ['a']), config)).toBe('blacklist x\n');
+    expect(textOf(await kitOf({ ...os, image: os.image }, ['a']), config)).toBeUndefined();
   });
 
   it('lets layers on top replace, add and remove', async () => {
