@@ -91,6 +91,15 @@ function linkDepmod(root: string): string {
   return link;
 }
 
+/** Packages of Debian 12 for an architecture, unpacked into one directory; dependencies are not followed. */
+export async function fetchPackages(
+  name: string,
+  arch: 'amd64' | 'arm64' | 'ppc64el' | 's390x',
+  packages: readonly string[],
+): Promise<string> {
+  return unpack(name, await foreignApt(arch, ['bookworm', 'bookworm-updates']), packages);
+}
+
 function byNumber(left: string, right: string): number {
   const numberOf = (name: string): number => Number(/6\.1\.0-(\d+)/.exec(name)?.[1] ?? 0);
   return numberOf(right) - numberOf(left) || left.length - right.length;

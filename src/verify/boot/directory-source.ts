@@ -49,7 +49,10 @@ export async function readDirectorySource(
   return {
     name: directory,
     root: directoryRoot(directory, files),
-    vmlinuz: (await read(`${tree}/vmlinuz`)) ?? (await read(`boot/vmlinuz-${kernel}`)),
+    vmlinuz:
+      (await read(`${tree}/vmlinuz`)) ??
+      (await read(`boot/vmlinuz-${kernel}`)) ??
+      (await read(`boot/vmlinux-${kernel}`)),
     indexes,
     configuration,
     readModules: async (paths) => {

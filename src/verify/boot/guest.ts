@@ -49,6 +49,8 @@ const KERNEL_ARGUMENTS = ['loglevel=7', 'printk.time=1', 'printk.devkmsg=on', 'i
 
 /** Memory beside the initramfs, which is there twice while it is unpacked. */
 const BASE_MEMORY_MIB = 768;
+/** Machines of POWER have memory in such pieces. */
+const MEMORY_STEP_MIB = 256;
 
 /** The archive that a guest boots with: equal for equal options. */
 export function makeGuestInitramfs({ root, tasks }: Pick<GuestOptions, 'root' | 'tasks'>): Buffer {
@@ -83,7 +85,7 @@ export async function runGuest(
     kernel,
     initramfs,
     kernelArguments: KERNEL_ARGUMENTS,
-    memoryMiB: BASE_MEMORY_MIB + 2 * Math.ceil(initramfs.length / 1024 ** 2),
+    memoryMiB: memoryFor(initramfs.length),
     lastWords: LAST_WORDS,
     makeVariables:
       enrolment === undefined
@@ -93,6 +95,11 @@ export async function runGuest(
     signal,
   });
   return { ...run, seen: parseConsole(run.console) };
+}
+
+function memoryFor(initramfsBytes: number): number {
+  const wanted = BASE_MEMORY_MIB + (2 * initramfsBytes) / 1024 ** 2;
+  return MEMORY_STEP_MIB * Math.ceil(wanted / MEMORY_STEP_MIB);
 }
 
 /** Names that a task's module has in the guest: ours, so that no name of a file can be anything else than a name. */
