@@ -10,10 +10,10 @@ import { formatReference } from '../src/oci/reference.ts';
 import { osKernel } from '../src/resolve/os-kernel.ts';
 import type { Certificate } from '../src/sign/certificate.ts';
 import type { KernelRelease } from '../src/spec/kernel-release.ts';
-import { placeModules } from '../src/verify/foreign-modules.ts';
+import { addedFiles, placeModules } from '../src/verify/foreign-modules.ts';
 import { archOf, otherKernel } from '../src/verify/image-report.ts';
 import { prove } from '../src/verify/prove-on-base.ts';
-import type { TargetReport } from '../src/verify/report.ts';
+import type { ProvenTarget } from '../src/verify/proven-target.ts';
 import { makeTargetReport } from '../src/verify/target-report.ts';
 import { proveModules } from '../src/verify/verify-kmod-image.ts';
 import { type BaseDirectory, mergeIntoDirectory, openBaseDirectory } from './base-directory.ts';
@@ -42,21 +42,22 @@ export async function verifyFilesOnImage(
     readonly certificates: readonly Certificate[] | undefined;
   },
   io: Io,
-): Promise<TargetReport> {
+): Promise<ProvenTarget> {
   const arch = archOf(image);
   const booted = (await osKernel(image, arch, io)).release;
   const modules = files.map(({ name, bytes }) => ({ name, fileName: basename(name), bytes }));
-  const { tree, evidence } = await proveModules(
+  const { tree, evidence, added } = await proveModules(
     { base: image, kernel: booted, arch, modules, certificates },
     io,
   );
-  return makeTargetReport({
+  const report = makeTargetReport({
     subject: formatReference(reference),
     kernel: { release: booted, arch },
     tree,
     findings: kernel === undefined || kernel === booted ? [] : [otherKernel(kernel, booted)],
     evidence,
   });
+  return { report, source: { type: 'image', image }, added };
 }
 
 /**
@@ -81,7 +82,7 @@ export async function verifyFilesOnDirectory(
     readonly certificates: readonly Certificate[] | undefined;
   },
   io: Pick<Io, 'report'>,
-): Promise<TargetReport> {
+): Promise<ProvenTarget> {
   const base = await openBaseDirectory(directory, kernel);
   const kernelFiles = await findKernelFiles(base, kernel);
   const placed = await placeModules(
@@ -106,7 +107,11 @@ export async function verifyFilesOnDirectory(
     },
     io,
   );
-  return makeTargetReport({ subject, kernel: facts, tree: placed.named(tree), evidence });
+  return {
+    report: makeTargetReport({ subject, kernel: facts, tree: placed.named(tree), evidence }),
+    source: { type: 'directory', path: base.root ?? base.directory },
+    added: addedFiles(kernel, placed, merged?.files),
+  };
 }
 
 /** Where distributions keep what a kernel was built with and what it exports. */

@@ -5,6 +5,7 @@ import type { Io } from '../src/io.ts';
 import { formatReference } from '../src/oci/reference.ts';
 import { type Certificate, parseCertificate } from '../src/sign/certificate.ts';
 import type { TargetReport, VerifyReport } from '../src/verify/report.ts';
+import { archOf } from '../src/verify/image-report.ts';
 import { verifyImage } from '../src/verify/verify-image.ts';
 import type { VerifyFlags } from './commands/verify.ts';
 import { type CliContext, hasColour } from './context.ts';
@@ -16,6 +17,7 @@ import { printResult } from './report/output.ts';
 import { proofHtml, proofSarif, writeProofFiles } from './report/proof-files.ts';
 import { makeStyle } from './report/style.ts';
 import { verifyText } from './report/verify-text.ts';
+import { type BootSettings, bootTarget, readBootFlags, requireBoot } from './verify-boot.ts';
 import { verifyFilesOnDirectory, verifyFilesOnImage } from './verify-files.ts';
 
 /**
@@ -36,10 +38,10 @@ export async function verifyTargets(
   }
   const io = await makeIo(context, flags);
   const certificates = await readCertificates(flags, io);
+  const boot = readBootFlags(flags, { certificates, context });
+  const given = { io, context, certificates, boot };
   const targets =
-    modules.length > 0
-      ? [await verifyFiles(modules, flags, { io, context, certificates })]
-      : await verifyImages(names, flags, { io, certificates });
+    modules.length > 0 ? [await verifyFiles(modules, flags, given)] : await verifyImages(names, flags, given);
   const report: VerifyReport = {
     verdict: targets.every(({ verdict }) => verdict === 'passes') ? 'passes' : 'fails',
     targets,
@@ -81,21 +83,26 @@ async function readCertificates(
 
 interface Given {
   readonly io: Io;
+  readonly context: CliContext;
   readonly certificates: readonly Certificate[] | undefined;
+  /** How to boot what was proven; undefined when that is not asked for. */
+  readonly boot: BootSettings | undefined;
 }
 
 /** One after the other: what is learnt of a base serves the next image. */
 async function verifyImages(
   names: readonly string[],
   { arch, kernel, layers, ...flags }: VerifyFlags,
-  { io, certificates }: Given,
+  { io, certificates, boot }: Given,
 ): Promise<readonly TargetReport[]> {
   const base = flags.base === undefined ? undefined : (await openNamedImage(flags.base, arch, io)).image;
   const targets: TargetReport[] = [];
   for (const name of names) {
     const { reference, image } = await openNamedImage(name, arch, io);
     const subject = formatReference(reference);
-    targets.push(await verifyImage({ subject, image, base, layers, kernel, certificates }, io));
+    await requireBoot(boot, archOf(image), io);
+    const proven = await verifyImage({ subject, image, base, layers, kernel, certificates }, io);
+    targets.push(await bootTarget(proven, boot, io));
   }
   return targets;
 }
@@ -103,7 +110,7 @@ async function verifyImages(
 async function verifyFiles(
   names: readonly string[],
   { base, kernel, arch }: VerifyFlags,
-  { io, context, certificates }: Given & { readonly context: CliContext },
+  { io, context, certificates, boot }: Given,
 ): Promise<TargetReport> {
   if (base === undefined) {
     throw new SpecError('USAGE', 'Cannot verify modules without the kernel that shall load them', {
@@ -115,14 +122,17 @@ async function verifyFiles(
   );
   const directory = resolve(context.cwd, base);
   if (!(await isDirectory(directory))) {
-    return verifyFilesOnImage(files, { ...(await openNamedImage(base, arch, io)), kernel, certificates }, io);
+    const named = await openNamedImage(base, arch, io);
+    await requireBoot(boot, archOf(named.image), io);
+    return bootTarget(await verifyFilesOnImage(files, { ...named, kernel, certificates }, io), boot, io);
   }
   if (kernel === undefined) {
     throw new SpecError('USAGE', `Cannot tell for which kernel of ${base} the modules are`, {
       hint: 'Say it as uname -r prints it: --kernel RELEASE.',
     });
   }
-  return verifyFilesOnDirectory(files, { subject: base, directory, kernel, arch, certificates }, io);
+  const target = { subject: base, directory, kernel, arch, certificates };
+  return bootTarget(await verifyFilesOnDirectory(files, target, io), boot, io);
 }
 
 async function isDirectory(path: string): Promise<boolean> {

@@ -177,7 +177,6 @@ export class BootError extends KmodError<
   | 'KERNEL_MISSING'
   | 'USERLAND_MISSING'
   | 'USERLAND_INVALID'
-  | 'MODULE_MISSING'
 > {}
 
 /** Some targets failed, the others are done. Exit code 9. */

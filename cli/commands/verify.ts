@@ -1,7 +1,8 @@
-import { Command } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import type { Arch } from '../../src/oci/arch.ts';
 import { parseKernelRelease, type KernelRelease } from '../../src/spec/kernel-release.ts';
 import type { CliContext } from '../context.ts';
+import type { BootFlags } from '../verify-boot.ts';
 import {
   addArchFlag,
   addBoundaryFlags,
@@ -16,7 +17,7 @@ import {
 } from '../flags.ts';
 
 /** Flags of `kmodlayer verify`. */
-export interface VerifyFlags extends ImageFlags, ReportOutputFlags, ProofFlags {
+export interface VerifyFlags extends ImageFlags, ReportOutputFlags, ProofFlags, BootFlags {
   readonly arch?: Arch;
   readonly base?: string;
   readonly layers?: number;
@@ -43,6 +44,27 @@ export function verifyCommand(context: CliContext): Command {
         '--cert <file>',
         'a certificate that the nodes trust: modules must be signed with its key, or as those of the kernel are; may be repeated',
       ),
+    )
+    .option('--boot', 'also boot the kernel in QEMU, and load the modules there as modprobe on the node does')
+    .option(
+      '--secure-boot',
+      'boot with Secure Boot and the certificates of --cert: copies that the kernel must refuse are tried, too',
+    )
+    .addOption(
+      new Option(
+        '--enrol <place>',
+        "with --secure-boot, put the certificates into the firmware's db, or into shim's list (default: db)",
+      ).choices(['db', 'mok']),
+    )
+    .addOption(
+      new Option(
+        '--boot-timeout <seconds>',
+        'time that a boot may take (default: 60 with KVM, 300 without)',
+      ).argParser(parseSeconds),
+    )
+    .option(
+      '--boot-root <directory>',
+      'root whose shell, mount, cat and kmod the guest runs, for a base that has none',
     );
   return addImageFlags(addProofFlag(addReportOutputFlags(command, ['sarif', 'html'])))
     .addHelpText(
@@ -51,8 +73,12 @@ export function verifyCommand(context: CliContext): Command {
 Examples:
   kmodlayer verify quay.io/acme/rhcos-nic:4.18.4 --cert signing.der
   kmodlayer verify quay.io/acme/nic-kmod:1.0 --base quay.io/openshift-release-dev/ocp-v4.0-art-dev@sha256:...
+  kmodlayer verify quay.io/acme/rhcos-nic:4.18.4 --cert signing.der --secure-boot --report proof.html
   kmodlayer verify --base / --kernel "$(uname -r)" ./ice.ko.xz
   kmodlayer verify IMAGE IMAGE --report proof.html --report proof.sarif
+
+Booting needs QEMU (KMODLAYER_QEMU), and with Secure Boot OVMF (KMODLAYER_OVMF_CODE, KMODLAYER_OVMF_VARS); KVM is used where
+it works (KMODLAYER_ACCELERATOR=kvm or tcg decides). No root is needed.
 
 Ends with 1 when a module would not load, or a rule of images is broken that is an error.`,
     )
@@ -61,4 +87,10 @@ Ends with 1 when a module would not load, or a rule of images is broken that is 
 
       await verifyTargets(names, flags, context);
     });
+}
+
+function parseSeconds(text: string): number {
+  const seconds = Number(text);
+  if (/^\d{1,5}$/.test(text) && seconds > 0) return seconds;
+  throw new InvalidArgumentError('Write a number of seconds from 1 on.');
 }

@@ -6,6 +6,7 @@ import type {
   TargetReport,
   VerifyReport,
 } from '../../src/verify/report.ts';
+import { bootText } from './boot-text.ts';
 import { plainLine } from './error-text.ts';
 import { findingText } from './finding-text.ts';
 import { formatSize } from './sizes.ts';
@@ -37,6 +38,7 @@ function targetText(target: TargetReport, options: VerifyTextOptions): string {
     ...target.modules.map((module) => moduleText(module, options)),
     ...target.overrides.map(overrideText),
     ...target.findings.map((finding) => findingText(finding, style)),
+    ...(target.boot === undefined ? [] : [bootText(target.boot, options)]),
     ...(isVerbose
       ? [style.faint(`  judged by ${target.evidence.length} files of the base, ${formatSize(read)}`), '\n']
       : []),

@@ -41,6 +41,13 @@ export interface Emulator {
   readonly version: string;
 
   /**
+   * The firmware that boots with Secure Boot.
+   *
+   * @throws {BootError} `FIRMWARE_MISSING`.
+   */
+  findFirmware(): Promise<string>;
+
+  /**
    * Runs one guest to its end, and leaves nothing behind.
    *
    * @throws {BootError} `EMULATOR_FAILED` when the machine did not start, `FIRMWARE_MISSING`.

@@ -29,7 +29,11 @@ const MAX_CONSOLE_BYTES = 16 * 1024 ** 2;
  */
 export async function findQemu(arch: Arch, io: QemuIo & Pick<Io, 'signal'>): Promise<Emulator> {
   const { program, version } = await findQemuProgram(arch, io);
-  return { version, boot: (guest) => boot(program, guest, io) };
+  return {
+    version,
+    findFirmware: async () => (await findFirmware(io.env)).code,
+    boot: (guest) => boot(program, guest, io),
+  };
 }
 
 /**

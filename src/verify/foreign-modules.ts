@@ -2,6 +2,7 @@ import { ModuleError } from '../errors.ts';
 import { decompressModule } from '../kmod/compression.ts';
 import type { AddedModule } from '../kmod/depmod/select-modules.ts';
 import { readModule } from '../kmod/read-module.ts';
+import type { KernelRelease } from '../spec/kernel-release.ts';
 import type { ModuleReport, OverrideReport } from './report.ts';
 import type { TreeModule, TreeReport } from './verify-tree.ts';
 
@@ -20,6 +21,8 @@ export interface PlacedModules {
   /** What the indexes are made with; files that are no modules are left out. */
   readonly added: readonly AddedModule[];
   readonly modules: readonly TreeModule[];
+  /** Bytes of the files by path below the kernel's module directory. */
+  readonly files: ReadonlyMap<string, Uint8Array>;
   /** The report with the names that the modules came with. */
   readonly named: (report: TreeReport) => TreeReport;
 }
@@ -36,6 +39,7 @@ export async function placeModules(modules: readonly ForeignModule[]): Promise<P
   const names = new Map<string, string>();
   const added: AddedModule[] = [];
   const placed: TreeModule[] = [];
+  const files = new Map<string, Uint8Array>();
   for (const { name, fileName, bytes } of modules) {
     const path = `${DIRECTORY}/${fileName}`;
     const other = names.get(path);
@@ -45,6 +49,7 @@ export async function placeModules(modules: readonly ForeignModule[]): Promise<P
       });
     }
     names.set(path, name);
+    files.set(path, bytes);
     placed.push({ path, read: () => Promise.resolve(bytes) });
     const module = await tryRead(bytes);
     if (module !== undefined) added.push({ path, module });
@@ -53,6 +58,7 @@ export async function placeModules(modules: readonly ForeignModule[]): Promise<P
   return {
     added,
     modules: placed,
+    files,
     named: ({ modules: reports, overrides }) => ({
       modules: reports.map((report): ModuleReport => ({
         ...report,
@@ -81,6 +87,16 @@ export async function placeModules(modules: readonly ForeignModule[]): Promise<P
       })),
     }),
   };
+}
+
+/** Modules that were placed, and the indexes that name them, by path in the root of the system that loads them. */
+export function addedFiles(
+  kernel: KernelRelease,
+  { files }: Pick<PlacedModules, 'files'>,
+  indexes: ReadonlyMap<string, Uint8Array> | undefined,
+): ReadonlyMap<string, Uint8Array> {
+  const directory = `usr/lib/modules/${kernel}/`;
+  return new Map([...files, ...(indexes ?? [])].map(([path, bytes]) => [directory + path, bytes]));
 }
 
 async function tryRead(bytes: Uint8Array): Promise<AddedModule['module'] | undefined> {

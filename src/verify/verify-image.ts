@@ -8,7 +8,7 @@ import { readLoadConfig } from './image/load-config.ts';
 import type { OpenedLayers } from './image/open-layers.ts';
 import { firmwarePaths } from './image/rules/module-rules.ts';
 import { proveOnBase } from './prove-on-base.ts';
-import type { TargetReport } from './report.ts';
+import type { ProvenTarget } from './proven-target.ts';
 import { verifyKmodImage } from './verify-kmod-image.ts';
 import type { TreeModule } from './verify-tree.ts';
 
@@ -30,7 +30,7 @@ const WITHOUT_INDEXES: readonly string[] = [
  * @throws {ResolveError} `KERNEL_UNKNOWN` or `ARCH_UNSUPPORTED` for an image that is none of the two, or whose kernel
  *   cannot be told; {OciError} and {RegistryError} when something cannot be had.
  */
-export async function verifyImage(request: VerifyImageRequest, io: VerifyIo): Promise<TargetReport> {
+export async function verifyImage(request: VerifyImageRequest, io: VerifyIo): Promise<ProvenTarget> {
   const { image, base, layers } = request;
   const linted = await lintImage(image, { base, layers }, io);
   if (linted.kind === 'kmod') return verifyKmodImage(request, linted, io);
@@ -41,7 +41,7 @@ async function verifyLayers(
   request: VerifyImageRequest,
   { opened, findings }: LintedImage & { kind: 'os' },
   io: VerifyIo,
-): Promise<TargetReport> {
+): Promise<ProvenTarget> {
   const { kernel, base } = opened;
   const arch = archOf(request.image);
   if (kernel === undefined) throw kernelUnknown(request);
@@ -67,12 +67,13 @@ async function verifyLayers(
     },
     io,
   );
-  return reportOf(request, { kernel, arch }, proven, [
+  const report = reportOf(request, { kernel, arch }, proven, [
     ...(request.kernel === undefined || request.kernel === kernel
       ? []
       : [otherKernel(request.kernel, kernel)]),
     ...findings.filter(({ rule }) => !SAID_OF_MODULES.includes(rule)),
   ]);
+  return { report, source: { type: 'image', image: request.image }, added: new Map() };
 }
 
 /** The modules that the layers add for the kernel, with the parameters that they will be loaded with. */

@@ -5,12 +5,13 @@ import type { OpenedImage } from '../oci/open-image.ts';
 import type { Arch } from '../oci/arch.ts';
 import { osKernel } from '../resolve/os-kernel.ts';
 import type { KernelRelease } from '../spec/kernel-release.ts';
-import { type ForeignModule, placeModules } from './foreign-modules.ts';
+import { addedFiles, type ForeignModule, placeModules } from './foreign-modules.ts';
 import type { LintedImage } from './image/lint-image.ts';
 import { kmodImageModules } from './image/rules/kmod-image-rules.ts';
 import { countOf, namesOf } from './image/words.ts';
 import { proveOnBase, type ProvenTree } from './prove-on-base.ts';
-import type { Finding, TargetReport } from './report.ts';
+import type { ProvenTarget } from './proven-target.ts';
+import type { Finding } from './report.ts';
 import { archOf, otherKernel, reportOf, type VerifyImageRequest, type VerifyIo } from './image-report.ts';
 
 /**
@@ -22,7 +23,7 @@ export async function verifyKmodImage(
   request: VerifyImageRequest,
   { tree, findings }: LintedImage & { kind: 'kmod' },
   io: VerifyIo,
-): Promise<TargetReport> {
+): Promise<ProvenTarget> {
   const { base, image } = request;
   if (base === undefined) {
     throw new SpecError('USAGE', `Cannot verify ${request.subject}: it is not an OS image`, {
@@ -48,13 +49,14 @@ export async function verifyKmodImage(
       : [{ name: file, fileName: path.slice(path.lastIndexOf('/') + 1), bytes }];
   });
   const proven = await proveModules({ base, kernel, arch, modules, certificates: request.certificates }, io);
-  return reportOf(request, { kernel, arch }, proven, [
+  const report = reportOf(request, { kernel, arch }, proven, [
     ...(request.kernel === undefined || request.kernel === kernel
       ? []
       : [otherKernel(request.kernel, kernel)]),
     ...(wanted.length === 0 && all.length > 0 ? [absent] : []),
     ...findings,
   ]);
+  return { report, source: { type: 'image', image: base }, added: proven.added };
 }
 
 export interface ProveModulesRequest {
@@ -73,7 +75,7 @@ export interface ProveModulesRequest {
 export async function proveModules(
   { base: image, kernel, arch, modules, certificates }: ProveModulesRequest,
   io: VerifyIo,
-): Promise<ProvenTree> {
+): Promise<ProvenTree & Pick<ProvenTarget, 'added'>> {
   const placed = await placeModules(modules);
   const base = await readBase(image, kernel, io);
   const ownConfig = new Map<string, Uint8Array>();
@@ -91,7 +93,11 @@ export async function proveModules(
     },
     io,
   );
-  return { ...proven, tree: placed.named(proven.tree) };
+  return {
+    ...proven,
+    tree: placed.named(proven.tree),
+    added: addedFiles(kernel, placed, indexes?.files),
+  };
 }
 
 /** Modules that cannot be indexed together are looked at one by one. */

@@ -1,9 +1,7 @@
 import { execFile } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeNodeIo } from '../../cli/node-io.ts';
@@ -17,12 +15,9 @@ import { stripSignature } from '../../src/sign/module-signature.ts';
 import { parseKernelRelease } from '../../src/spec/kernel-release.ts';
 import { bootProof, type BootRequest } from '../../src/verify/boot/boot-proof.ts';
 import type { BootReport } from '../../src/verify/boot/boot-report.ts';
-import { runCli } from '../support/cli-process.ts';
-import { unpackImage } from '../support/merged-root.ts';
-import { startWorldRegistry, type WorldRegistry, worldRelease } from '../support/world.ts';
+import { buildHelloImages, type HelloImages } from '../support/hello-images.ts';
 
 const run = promisify(execFile);
-const FIXTURES = resolve('fixtures');
 
 /** Releases that get an image of the hello driver; copies of the images lie in one layout, by version. */
 const RELEASES = [
@@ -31,81 +26,16 @@ const RELEASES = [
   { version: '4.22.1', stream: 'rhel-10' },
 ] as const;
 
-let scratch: string;
-let registry: WorldRegistry;
+let images: HelloImages;
 const events: BuildEvent[] = [];
 
 beforeAll(async () => {
-  scratch = await mkdtemp(join(tmpdir(), 'kmodlayer-boot-proof-'));
-  await run('chmod', ['755', scratch]);
-  await mkdir(join(scratch, 'tmp'));
-  await run('npm', ['run', '--silent', 'build']);
-  registry = await startWorldRegistry();
-  for (const name of ['signing', 'other']) {
-    await run('openssl', [
-      ...[
-        'req',
-        '-x509',
-        '-newkey',
-        'rsa:2048',
-        '-nodes',
-        '-sha256',
-        '-days',
-        '30',
-        '-subj',
-        `/CN=The ${name} key`,
-      ],
-      ...['-keyout', join(scratch, `${name}.key`), '-out', join(scratch, `${name}.pem`)],
-    ]);
-  }
-  for (const { version, stream } of RELEASES) await buildHello(version, stream);
+  images = await buildHelloImages(RELEASES);
 });
 
 afterAll(async () => {
-  await registry.stop();
-  await rm(scratch, { recursive: true, force: true });
+  await images.remove();
 });
-
-async function buildHello(version: string, stream: string): Promise<void> {
-  const { host } = registry;
-  const file = join(scratch, `${version}.yaml`);
-  await writeFile(
-    file,
-    JSON.stringify({
-      apiVersion: 'kmodlayer/v1',
-      kind: 'DriverSet',
-      metadata: { name: 'hello' },
-      targets: {
-        releases: [version],
-        streams: [stream],
-        releaseRepository: `${host}/openshift-release-dev/ocp-release`,
-      },
-      drivers: [
-        {
-          name: 'hello',
-          version: '1.0.0',
-          source: { directory: join(FIXTURES, 'drivers/hello') },
-          build: { run: 'make KERNEL_RELEASE="$KERNEL_RELEASE"' },
-          modules: [{ name: 'kl_base' }, { name: 'kl_hello', parameters: { greeting: 'good morning' } }],
-        },
-      ],
-      sign: [{ key: 'file:signing.key', certificate: 'signing.pem', hash: 'sha256' }],
-      publish: { osImage: `${host}/acme/rhcos-boot-${version}` },
-      rollout: { pools: ['worker'] },
-    }),
-  );
-  const { exitCode, stdout, stderr } = await runCli(
-    ['build', '-f', file, '-o', 'json', '--authfile', registry.authFile, '--ca-file', registry.caFile],
-    { env: { XDG_CACHE_HOME: join(scratch, 'build-cache'), XDG_STATE_HOME: join(scratch, 'state') } },
-  );
-  expect(exitCode, stderr).toBe(0);
-  const { images } = JSON.parse(stdout) as { images: readonly { readonly image: string }[] };
-  await run('skopeo', [
-    ...['copy', '--quiet', '--preserve-digests', '--src-authfile', registry.authFile],
-    ...['--src-cert-dir', registry.certDir],
-    ...[`docker://${images[0]?.image ?? ''}`, `oci:${join(scratch, 'images')}:${version}`],
-  ]);
-}
 
 let sharedIo: Promise<Io> | undefined;
 
@@ -114,7 +44,11 @@ function nodeIo(): Promise<Io> {
 }
 
 async function ownIo(changes: { readonly env?: Io['env']; readonly signal?: AbortSignal } = {}): Promise<Io> {
-  const env = { ...process.env, XDG_CACHE_HOME: join(scratch, 'cache'), TMPDIR: join(scratch, 'tmp') };
+  const env = {
+    ...process.env,
+    XDG_CACHE_HOME: join(images.scratch, 'cache'),
+    TMPDIR: join(images.scratch, 'tmp'),
+  };
   return makeNodeIo({
     env: { ...env, ...changes.env },
     report: (event) => void events.push(event),
@@ -123,15 +57,13 @@ async function ownIo(changes: { readonly env?: Io['env']; readonly signal?: Abor
 }
 
 async function requestFor(version: string, changes: Partial<BootRequest> = {}): Promise<BootRequest> {
-  const { streams } = worldRelease(version);
-  const stream = RELEASES.find((one) => one.version === version)?.stream;
   const io = await nodeIo();
-  const repository = await io.images.open(parseReference(`oci:${join(scratch, 'images')}`), 'read');
+  const repository = await io.images.open(parseReference(images.imageOf(version)), 'read');
   return {
     subject: version,
     source: { type: 'image', image: await openImage(repository, parseTag(version), 'x86_64', io.cache) },
     arch: 'x86_64',
-    kernel: parseKernelRelease(streams.find(({ name }) => name === stream)?.kernelRelease ?? ''),
+    kernel: parseKernelRelease(images.kernelOf(version)),
     modules: ['kl_hello'],
     ...changes,
   };
@@ -142,16 +74,7 @@ async function boot(version: string, changes: Partial<BootRequest> = {}, io?: Io
 }
 
 async function certificate(name: string): Promise<Uint8Array> {
-  return new X509Certificate(await readFile(join(scratch, `${name}.pem`))).raw;
-}
-
-/** A module of the image of 4.18.4, as it lies in it. */
-async function moduleOf(name: string): Promise<{ readonly path: string; readonly bytes: Buffer }> {
-  const { kernel } = await requestFor('4.18.4');
-  const path = `usr/lib/modules/${kernel}/extra/hello/${name}.ko`;
-  const to = join(scratch, 'unpacked');
-  if (!existsSync(to)) await unpackImage({ ...registry, image: `oci:${join(scratch, 'images')}:4.18.4`, to });
-  return { path, bytes: await readFile(join(to, path)) };
+  return new X509Certificate(await readFile(join(images.scratch, `${name}.pem`))).raw;
 }
 
 describe.each(RELEASES)('bootProof() on $version ($stream)', ({ version }) => {
@@ -212,7 +135,7 @@ describe('bootProof()', () => {
   });
 
   it('fails for a module without a signature under Secure Boot', async () => {
-    const { path, bytes } = await moduleOf('kl_base');
+    const { path, bytes } = await images.moduleOf('4.18.4', 'kl_base');
 
     const report = await boot('4.18.4', {
       modules: ['kl_base'],
@@ -227,7 +150,7 @@ describe('bootProof()', () => {
   });
 
   it('fails for a module of another kernel, in the words of this one', async () => {
-    const { path, bytes } = await moduleOf('kl_base');
+    const { path, bytes } = await images.moduleOf('4.18.4', 'kl_base');
     const broken = Buffer.from(stripSignature(bytes));
     broken.write('vermagic=9', broken.indexOf('vermagic='));
     broken.write('NO', broken.indexOf(' SMP ') + 1);
@@ -256,12 +179,12 @@ describe('bootProof()', () => {
     };
 
     for (const name of ['cache-one', 'cache-one', 'cache-two'])
-      await boot('4.18.4', { timeoutMs: 100 }, await seeing({ XDG_CACHE_HOME: join(scratch, name) }));
+      await boot('4.18.4', { timeoutMs: 100 }, await seeing({ XDG_CACHE_HOME: join(images.scratch, name) }));
 
     const [first, ...others] = guests.map(({ initramfs }) => Buffer.from(initramfs));
     for (const other of others) expect(first?.equals(other)).toBe(true);
     expect(guests).toHaveLength(3);
-    const listing = join(scratch, 'initramfs.cpio');
+    const listing = join(images.scratch, 'initramfs.cpio');
     await writeFile(listing, first ?? '');
     const { stdout } = await run('cpio', ['--quiet', '-itF', listing]);
     expect(stdout.split('\n')).toEqual(expect.arrayContaining(['init', 'usr/bin/kmod', 'kmodlayer/steps']));
@@ -311,5 +234,5 @@ async function leftovers(): Promise<readonly string[]> {
   const children = stdout
     .split('\n')
     .filter((line) => line.trim().startsWith(`${process.pid} `) && line.includes('qemu-system'));
-  return [...children, ...(await readdir(join(scratch, 'tmp')))];
+  return [...children, ...(await readdir(join(images.scratch, 'tmp')))];
 }

@@ -41,7 +41,7 @@ beforeAll(async () => {
 });
 
 async function verify(image: OpenedImage, options: Partial<VerifyImageRequest> = {}): Promise<TargetReport> {
-  return verifyImage({ subject: 'image', image, ...options }, makeTestIo());
+  return (await verifyImage({ subject: 'image', image, ...options }, makeTestIo())).report;
 }
 
 async function verifyLayers(...layers: readonly (readonly RawEntry[])[]): Promise<TargetReport> {
@@ -196,6 +196,19 @@ describe('verifyImage()', () => {
         `${DIRECTORY}/kl_consumer.ko`,
       ]);
       expect(report.modules[1]?.dependencies).toEqual([`${DIRECTORY}/kl_provider.ko`]);
+    });
+
+    it('says what a boot of the OS image needs to load them', async () => {
+      const image = await layered(kmodImage, [files(DIRECTORY)]);
+
+      const { source, added } = await verifyImage({ subject: 'image', image, base }, makeTestIo());
+
+      const tree = `usr/lib/modules/${KERNEL}`;
+      expect(source).toEqual({ type: 'image', image: base });
+      expect(added.get(`${tree}/updates/kmodlayer/kl_provider.ko`)).toEqual(SIGNED);
+      expect(Buffer.from(added.get(`${tree}/modules.dep`) ?? []).toString()).toContain(
+        'updates/kmodlayer/kl_consumer.ko: updates/kmodlayer/kl_provider.ko\n',
+      );
     });
 
     it('fails when it has none for that kernel', async () => {

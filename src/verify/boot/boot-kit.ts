@@ -1,7 +1,7 @@
 import { BootError } from '../../errors.ts';
 import type { KernelRelease } from '../../spec/kernel-release.ts';
 import type { InitramfsEntry } from './cpio.ts';
-import { type ModuleSet, selectModules } from './module-set.ts';
+import { selectModules } from './module-set.ts';
 import type { Root } from './root.ts';
 import { collectUserland } from './userland.ts';
 
@@ -31,7 +31,7 @@ export interface BootSource {
 export function selectOf(
   { indexes, configuration }: Pick<BootSource, 'indexes' | 'configuration'>,
   names: readonly string[],
-): ModuleSet {
+): readonly string[] {
   const configurations = [...configuration.values()].map((bytes) => Buffer.from(bytes).toString('latin1'));
   return selectModules({ indexes, configurations }, names);
 }
@@ -39,7 +39,7 @@ export function selectOf(
 /**
  * What a guest needs to load modules by name.
  *
- * @throws {BootError} `USERLAND_MISSING`, `USERLAND_INVALID`, `KERNEL_MISSING`, `MODULE_MISSING`.
+ * @throws {BootError} `USERLAND_MISSING`, `USERLAND_INVALID`, `KERNEL_MISSING`.
  */
 export async function makeBootKit(
   source: BootSource,
@@ -66,16 +66,8 @@ export async function makeBootKit(
       },
     );
   }
-  const { paths, unknown } = selectOf(source, modules);
-  if (unknown.length > 0) {
-    throw new BootError(
-      'MODULE_MISSING',
-      `Cannot load ${unknown.join(', ')}: modules.dep of ${source.name} does not name it`,
-      {
-        hint: 'Add modules with "depmod --add", or name one that the image has.',
-      },
-    );
-  }
+  // Of a name that no index has, modprobe says so itself.
+  const paths = selectOf(source, modules);
   const bytesOf = await source.readModules(paths);
   const directory = `usr/lib/modules/${kernel}`;
   const file = (path: string, bytes: Uint8Array): InitramfsEntry => ({ path, type: 'file', bytes });

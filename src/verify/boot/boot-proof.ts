@@ -1,9 +1,10 @@
+import type { Emulator } from '../../engine/emulator.ts';
 import { BootError, SignError } from '../../errors.ts';
 import type { Io } from '../../io.ts';
 import type { Arch } from '../../oci/arch.ts';
-import type { OpenedImage } from '../../oci/open-image.ts';
 import { makeThrowAwayKey, type ThrowAwayKey } from '../../sign/throw-away-key.ts';
 import type { KernelRelease } from '../../spec/kernel-release.ts';
+import type { ProvenTarget } from '../proven-target.ts';
 import type { BootReport } from './boot-report.ts';
 import { type BootSource, makeBootKit, selectOf } from './boot-kit.ts';
 import { type Control, makeControls } from './controls.ts';
@@ -18,9 +19,7 @@ export interface BootRequest {
   /** As progress and reports name it. */
   readonly subject: string;
   /** An OS image, or a directory that holds `usr/lib/modules/<kernel>`. */
-  readonly source:
-    | { readonly type: 'image'; readonly image: OpenedImage }
-    | { readonly type: 'directory'; readonly path: string };
+  readonly source: ProvenTarget['source'];
   readonly arch: Arch;
   readonly kernel: KernelRelease;
   /** Names of the modules to load, in this order, as the kernel spells them. */
@@ -48,15 +47,10 @@ export async function bootProof(
   io: Pick<Io, 'cache' | 'files' | 'emulator' | 'report' | 'signal' | 'now'>,
 ): Promise<BootReport> {
   const { subject, arch, kernel, modules, secureBoot, timeoutMs } = request;
-  if (secureBoot !== undefined && arch !== 'x86_64') {
-    throw new BootError('ARCH_UNSUPPORTED', `Cannot boot with Secure Boot on ${arch}`, {
-      hint: 'Secure Boot is tried on x86_64 only; --boot works on every architecture.',
-    });
-  }
   const started = performance.now();
   io.report({ type: 'stage-started', target: subject, stage: 'verify', detail: 'boot' });
   // First of all: what is missing on this machine should not show after minutes.
-  const emulator = await io.emulator(arch);
+  const emulator = await requireEmulator(request, io);
   const [source, owner, wrongKey] = await Promise.all([
     openSource(request, io),
     ...(secureBoot === undefined ? [] : [makeOwner(io), makeWrongKey(io)]),
@@ -91,10 +85,29 @@ export async function bootProof(
     type: 'stage-finished',
     target: subject,
     stage: 'verify',
-    detail: `boot: ${report.statement}`,
+    detail: 'boot',
     ms: Math.round(performance.now() - started),
   });
   return report;
+}
+
+/**
+ * The emulator that a proof needs, for those who want to know before other long work whether there is one.
+ *
+ * @throws {BootError} `EMULATOR_MISSING`, `FIRMWARE_MISSING`, `ARCH_UNSUPPORTED`.
+ */
+export async function requireEmulator(
+  { arch, secureBoot }: Pick<BootRequest, 'arch' | 'secureBoot'>,
+  io: Pick<Io, 'emulator'>,
+): Promise<Emulator> {
+  if (secureBoot !== undefined && arch !== 'x86_64') {
+    throw new BootError('ARCH_UNSUPPORTED', `Cannot boot with Secure Boot on ${arch}`, {
+      hint: 'Secure Boot is tried on x86_64 only; --boot works on every architecture.',
+    });
+  }
+  const emulator = await io.emulator(arch);
+  if (secureBoot !== undefined) await emulator.findFirmware();
+  return emulator;
 }
 
 function makeOwner(io: Pick<Io, 'now'>): Promise<ThrowAwayKey> {
@@ -151,7 +164,7 @@ async function controlsOf(
 ): Promise<readonly Control[]> {
   const controls: Control[] = [];
   for (const name of modules) {
-    const [path] = selectOf(source, [name]).paths.filter((one) => nameOf(one) === name);
+    const [path] = selectOf(source, [name]).filter((one) => nameOf(one) === name);
     const bytes = path === undefined ? undefined : (await source.readModules([path])).get(path);
     if (bytes === undefined) continue;
     try {

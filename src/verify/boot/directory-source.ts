@@ -31,7 +31,8 @@ export async function readDirectorySource(
 ): Promise<BootSource> {
   const read = (path: string): Promise<Uint8Array | undefined> =>
     files.read(`${directory}/${path}`).catch(() => undefined);
-  const trees = [`usr/lib/modules/${kernel}`, `lib/modules/${kernel}`];
+  // The last one: the directory holds the modules alone.
+  const trees = [`usr/lib/modules/${kernel}`, `lib/modules/${kernel}`, '.'];
   const tree = (await firstWith(trees, (path) => read(`${path}/modules.dep`))) ?? trees[0] ?? '';
   const indexes = new Map<string, Uint8Array>();
   for (const name of INDEXES) {

@@ -161,7 +161,7 @@ function wantsModule(view: ImageView, modules: readonly string[]): (path: string
 }
 
 function pathsOf(view: ImageView, modules: readonly string[]): readonly string[] {
-  return selectOf({ indexes: view.indexes(), configuration: view.configuration() }, modules).paths;
+  return selectOf({ indexes: view.indexes(), configuration: view.configuration() }, modules);
 }
 
 async function isComplete(view: ImageView, modules: readonly string[]): Promise<boolean> {

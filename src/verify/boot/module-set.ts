@@ -8,54 +8,35 @@ export interface ModuleIndexes {
   readonly configurations: readonly string[];
 }
 
-export interface ModuleSet {
-  /** Below the kernel's module directory, sorted. */
-  readonly paths: readonly string[];
-  /** Names for which there is no module, and which are not built in. */
-  readonly unknown: readonly string[];
-}
-
 /**
- * The files of modules, of all that they depend on, and of what is loaded with them by soft dependencies, of which those
- * that are not there are no error.
+ * The files of modules, of all that they depend on, and of what is loaded with them by soft dependencies: paths below the
+ * kernel's module directory, sorted. Names that the indexes do not have are passed over.
  *
  * @param names As the kernel spells them.
  * @throws {ModuleError} `INDEX_INVALID`, `LIMIT_EXCEEDED` for a `modules.dep` that no depmod wrote.
  */
-export function selectModules(tree: ModuleIndexes, names: readonly string[]): ModuleSet {
-  const dependencies = parseDependencies(Buffer.from(tree.indexes.get('modules.dep') ?? []));
+export function selectModules(tree: ModuleIndexes, names: readonly string[]): readonly string[] {
+  const dep = tree.indexes.get('modules.dep');
+  if (dep === undefined) return [];
+  const dependencies = parseDependencies(Buffer.from(dep));
   const companions = readCompanions(tree);
   const aliases = textOf(tree, 'modules.alias');
   const numbers = new Set<number>();
   const seen = new Set<string>();
-  const unknown: string[] = [];
-  const pending = names.map((name) => ({ name, isAsked: true }));
-  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-    const { name, isAsked } = next;
+  const pending = [...names];
+  for (let name = pending.pop(); name !== undefined; name = pending.pop()) {
     if (seen.has(name)) continue;
     seen.add(name);
     const own = dependencies.numberOfName.get(name);
     if (own === undefined) {
-      if (isAsked && !isBuiltIn(tree, name)) unknown.push(name);
-      for (const module of modulesOfAlias(aliases, name)) pending.push({ name: module, isAsked: false });
+      pending.push(...modulesOfAlias(aliases, name));
       continue;
     }
     numbers.add(own);
     const needed = (dependencies.closures[own] ?? []).map((number) => dependencies.names[number] ?? '');
-    for (const other of [...needed, ...(companions.get(name) ?? [])])
-      pending.push({ name: other, isAsked: false });
+    pending.push(...needed, ...(companions.get(name) ?? []));
   }
-  return {
-    paths: [...numbers].map((number) => dependencies.paths[number] ?? '').sort(),
-    unknown: unknown.sort(),
-  };
-}
-
-/** Says whether the kernel has a module built in, as `modules.builtin` lists it. */
-export function isBuiltIn(tree: Pick<ModuleIndexes, 'indexes'>, name: string): boolean {
-  return textOf(tree, 'modules.builtin')
-    .split('\n')
-    .some((path) => plainName(path.slice(path.lastIndexOf('/') + 1).replace(/\.ko.*$/, '')) === name);
+  return [...numbers].map((number) => dependencies.paths[number] ?? '').sort();
 }
 
 /** Soft and weak dependencies by module, from the indexes and from modprobe.d. */

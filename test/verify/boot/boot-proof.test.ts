@@ -44,6 +44,7 @@ async function boot(
     const guests: Guest[] = [];
     const emulator: Emulator = {
       version: 'An emulator 1.0',
+      findFirmware: () => Promise.resolve('/firmware'),
       boot: (guest) => {
         guests.push(guest);
         const run = {

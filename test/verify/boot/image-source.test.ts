@@ -215,7 +215,6 @@ describe('readImageSource()', () => {
   it.each([
     ['KERNEL_MISSING', [USERLAND_CHUNK, INDEX_CHUNK], ['a']],
     ['USERLAND_MISSING', [KERNEL_CHUNK, INDEX_CHUNK], ['a']],
-    ['MODULE_MISSING', CHUNKS, ['none']],
   ] as const)('%s', async (code, chunks, modules) => {
     const os = await openOsImage({ chunks });
 

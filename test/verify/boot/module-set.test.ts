@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isBuiltIn, type ModuleIndexes, selectModules } from '../../../src/verify/boot/module-set.ts';
+import { type ModuleIndexes, selectModules } from '../../../src/verify/boot/module-set.ts';
 
 function tree(
   files: Readonly<Record<string, string>>,
@@ -19,14 +19,11 @@ const DEP = [
 
 describe('selectModules()', () => {
   it('finds a module and all that it depends on', () => {
-    expect(selectModules(tree({ 'modules.dep': DEP }), ['b'])).toEqual({
-      paths: ['kernel/b.ko.xz', 'kernel/c.ko.xz'],
-      unknown: [],
-    });
+    expect(selectModules(tree({ 'modules.dep': DEP }), ['b'])).toEqual(['kernel/b.ko.xz', 'kernel/c.ko.xz']);
   });
 
   it('finds soft dependencies, in the indexes and in modprobe.d, by name and by alias', () => {
-    const { paths } = selectModules(
+    const paths = selectModules(
       tree({ 'modules.dep': DEP, 'modules.softdep': '# x\nsoftdep c pre: with-dash\n' }, [
         'options c x=1\nsoftdep with_dash post: an-alias not-there\n',
       ]),
@@ -40,24 +37,19 @@ describe('selectModules()', () => {
           'softdep with_dash post: an-alias',
         ]),
         ['with_dash'],
-      ).paths,
+      ),
     ).toEqual(['extra/with-dash.ko', 'kernel/b.ko.xz', 'kernel/c.ko.xz']);
   });
 
-  it('names modules that are not there, unless they are built in', () => {
-    const indexes = { 'modules.dep': DEP, 'modules.builtin': 'kernel/drivers/built-in.ko\n' };
-
-    expect(selectModules(tree(indexes), ['built_in', 'none'])).toEqual({ paths: [], unknown: ['none'] });
-    expect(isBuiltIn(tree(indexes), 'built_in')).toBe(true);
-    expect(isBuiltIn(tree(indexes), 'built')).toBe(false);
+  it('passes over names that are not there', () => {
+    expect(selectModules(tree({ 'modules.dep': DEP }), ['none', 'c'])).toEqual(['kernel/c.ko.xz']);
+    expect(selectModules(tree({}), ['c'])).toEqual([]);
   });
 
   it('ends where soft dependencies go in circles', () => {
     const softdep = 'softdep a pre: b\nsoftdep b pre: a\n';
 
-    expect(selectModules(tree({ 'modules.dep': DEP, 'modules.softdep': softdep }), ['a']).paths).toHaveLength(
-      3,
-    );
+    expect(selectModules(tree({ 'modules.dep': DEP, 'modules.softdep': softdep }), ['a'])).toHaveLength(3);
   });
 
   it('refuses a modules.dep that no depmod wrote', () => {
