@@ -77,7 +77,7 @@ describe('kmodlayer verify --boot', () => {
   });
 
   it.each(['image', 'directory'] as const)(
-    'boots the kernel of a base, an %s, with modules that it does not have',
+    'boots the kernel of a base (%s) with modules that it does not have',
     async (base) => {
       const { bytes } = await images.moduleOf(VERSION, 'kl_base');
       const file = join(images.scratch, 'kl_base.ko');
