@@ -52,10 +52,11 @@ describe('indexes of made-up trees', () => {
     );
 
     console.log(`made-up trees from seed ${depmodSeed()}: ${tally.toString()}`);
-    expect(tally.count('merged')).toBeGreaterThan(0.6 * TRIALS);
-    expect(tally.count('computed')).toBeGreaterThan(0.6 * TRIALS);
+    // Some 70 and 75 of a hundred; a merge that refused, or read everything, would show here.
+    expect(tally.count('merged')).toBeGreaterThan(0.5 * TRIALS);
+    expect(tally.count('computed')).toBeGreaterThan(0.55 * TRIALS);
+    expect(tally.count('merged after reading modules of the base')).toBeLessThan(0.8 * tally.count('merged'));
     expect(tally.count('not tried: a pattern is too complex')).toBeLessThan(0.1 * TRIALS);
-    expect(tally.count('merged after reading modules of the base')).toBeLessThan(0.4 * TRIALS);
   }, 36_000_000);
 });
 

@@ -187,12 +187,11 @@ export function madeTrees(byteOrder: 'little' | 'big'): fc.Arbitrary<MadeTree> {
     .map(({ modules, outside, ...tree }) => {
       const maker = new ModuleMaker({ ...tree, isLittleEndian: byteOrder === 'little' });
       const made = modules.flatMap((one) => maker.make(one, undefined));
-      const byPath = new Map(made.map((module, at) => [module.path + module.compression, { module, at }]));
-      const unique = [...byPath.values()].map(({ module }) => module);
+      const unique = withoutRepeats(made);
       return {
         base: unique.filter(({ isAdded }) => !isAdded),
         added: unique.filter(({ isAdded }) => isAdded),
-        outside: outside.flatMap((one) => maker.make(one, 'outside')),
+        outside: withoutRepeats(outside.flatMap((one) => maker.make(one, 'outside'))),
         order: makeOrder(
           tree.order,
           unique.map(({ path }) => path),
@@ -203,6 +202,11 @@ export function madeTrees(byteOrder: 'little' | 'big'): fc.Arbitrary<MadeTree> {
         isSymversKnown: tree.isSymversKnown,
       };
     });
+}
+
+/** A file system has one file at one path: the last that was written. */
+function withoutRepeats<Module extends MadeModule>(modules: readonly Module[]): readonly Module[] {
+  return [...new Map(modules.map((module) => [module.path + module.compression, module])).values()];
 }
 
 interface TreeSeed {

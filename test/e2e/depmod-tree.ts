@@ -16,7 +16,8 @@ export type ConfigFiles = ReadonlyMap<string, string>;
 
 export const RHEL_CONFIG: ConfigFiles = new Map([['dist.conf', RHEL_SEARCH]]);
 
-/** Some depmods before version 34 look for ever at modules that need each other. */
+/** Depmods before version 34 may look for ever at modules that need each other, and take all memory in seconds. */
+const MOST_MEMORY_BYTES = 2 * 1024 ** 3;
 const TIMEOUT_MS = 60_000;
 
 /** A tree of modules that files can be put into and out of, and that real depmod runs on. */
@@ -74,10 +75,9 @@ export class ModuleTree {
     rmSync(configDirectory, { recursive: true, force: true });
     mkdirSync(configDirectory);
     for (const [name, text] of config) writeFileSync(join(configDirectory, name), text);
-    const [program = '', ...first] = command;
-    const argv = [...first, '-b', this.#root, '-C', configDirectory, this.kernelRelease];
+    const argv = [...command, '-b', this.#root, '-C', configDirectory, this.kernelRelease];
     try {
-      await run(program, argv, { timeout: timeoutMs, killSignal: 'SIGKILL' });
+      await run('prlimit', [`--data=${MOST_MEMORY_BYTES}`, '--', ...argv], { timeout: timeoutMs, killSignal: 'SIGKILL' });
     } catch {
       return undefined;
     }

@@ -23,7 +23,7 @@ import {
 import { orderModules, readPositions } from './module-order.ts';
 import { moduleName } from './names.ts';
 import { chooseFile, isSearched } from './search-order.ts';
-import { type AddedModule, checkCount, checkPath, type Precedence } from './select-modules.ts';
+import { type AddedModule, checkCount, checkPath, duplicatePath, type Precedence } from './select-modules.ts';
 import { toSymbolLines } from './symbol-lines.ts';
 import { writeIndexes } from './write-indexes.ts';
 
@@ -185,7 +185,10 @@ function chooseModules(request: TreeRequest): {
   const config = configForKernel(request.config, request.kernelRelease);
   const byName = new Map<string, AddedModule[]>();
   const excluded: string[] = [];
+  const paths = new Set<string>();
   for (const added of request.modules) {
+    if (paths.has(added.path)) throw duplicatePath(added.path);
+    paths.add(added.path);
     // Modules outside of the kernel's directory have absolute paths.
     checkPath(added.path.replace(/^\//, ''));
     if (!isSearched(added.path, config)) {

@@ -142,7 +142,8 @@ function contradicted(): ModuleError {
   );
 }
 
-function duplicatePath(path: string): ModuleError {
+/** One path cannot have two files. */
+export function duplicatePath(path: string): ModuleError {
   return new ModuleError('DUPLICATE_MODULE', `Cannot add ${path}: it is given twice`, {
     hint: 'Give each file once.',
   });

@@ -49,6 +49,14 @@ describe('indexTree()', () => {
     expect(entries).toEqual([{ key: 'symbol:s', value: order[1]?.slice(6, 7), priority: 1 }]);
   });
 
+  it('refuses two modules at one path', () => {
+    const modules = [...['extra/a.ko', 'extra/a.ko'].map((path) => ({ path, module: makeModule() }))];
+
+    expect(() => indexTree(request({ modules }))).toThrow(
+      expect.objectContaining({ code: 'DUPLICATE_MODULE' }),
+    );
+  });
+
   it('refuses modules that need each other', () => {
     const modules = [{ path: 'extra/a.ko', module: makeModule({ imports: ['s'], exports: ['s'] }) }];
 
