@@ -77,7 +77,10 @@ export class ModuleTree {
     for (const [name, text] of config) writeFileSync(join(configDirectory, name), text);
     const argv = [...command, '-b', this.#root, '-C', configDirectory, this.kernelRelease];
     try {
-      await run('prlimit', [`--data=${MOST_MEMORY_BYTES}`, '--', ...argv], { timeout: timeoutMs, killSignal: 'SIGKILL' });
+      await run('prlimit', [`--data=${MOST_MEMORY_BYTES}`, '--', ...argv], {
+        timeout: timeoutMs,
+        killSignal: 'SIGKILL',
+      });
     } catch {
       return undefined;
     }
