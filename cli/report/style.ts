@@ -9,6 +9,9 @@ export interface Style {
   readonly strong: (text: string) => string;
 }
 
+// Newer nodes look at stdout themselves, which is not where every text goes: whether to colour is the caller's choice.
+const always = { validateStream: false };
+
 /** @param isColoured Without it, every function returns its text unchanged. */
 export function makeStyle(isColoured: boolean): Style {
   if (!isColoured) {
@@ -16,10 +19,10 @@ export function makeStyle(isColoured: boolean): Style {
     return { good: same, error: same, warning: same, faint: same, strong: same };
   }
   return {
-    good: (text) => styleText(['bold', 'green'], text),
-    error: (text) => styleText(['bold', 'red'], text),
-    warning: (text) => styleText(['bold', 'yellow'], text),
-    faint: (text) => styleText('dim', text),
-    strong: (text) => styleText('bold', text),
+    good: (text) => styleText(['bold', 'green'], text, always),
+    error: (text) => styleText(['bold', 'red'], text, always),
+    warning: (text) => styleText(['bold', 'yellow'], text, always),
+    faint: (text) => styleText('dim', text, always),
+    strong: (text) => styleText('bold', text, always),
   };
 }
