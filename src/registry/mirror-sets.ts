@@ -32,7 +32,8 @@ type Json = Readonly<Record<string, unknown>>;
 
 function documentsOf(text: string, file: string): readonly unknown[] {
   try {
-    const documents = parseAllDocuments(text);
+    // Its warnings would go to stderr, with pieces of the file in them.
+    const documents = parseAllDocuments(text, { logLevel: 'error' });
     if (!Array.isArray(documents)) return [];
     return documents.map((document) => {
       const [error] = document.errors;

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { resourceUsage } from 'node:process';
+import { Worker } from 'node:worker_threads';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { KmodError } from '../../src/errors.ts';
@@ -9,6 +10,27 @@ const RUNS = Number(process.env['FUZZ_RUNS'] ?? 10_000);
 
 /** What no case may need, however busy the machine is: a parser that takes this long was sent round in circles. */
 const STUCK_MS = 20_000;
+
+/** What the watchdog sees: how many cases there were, how long the latest is, and its first bytes. */
+const counter = new Int32Array(new SharedArrayBuffer(8));
+const latest = new Uint8Array(new SharedArrayBuffer(64 * 1024));
+
+/** Ends the process from another thread when one case holds it: a loop without an end hears no timer. */
+const WATCHDOG = `
+const { writeSync } = require('node:fs');
+const { workerData } = require('node:worker_threads');
+const counter = new Int32Array(workerData.counter);
+let last = 0;
+setInterval(() => {
+  const now = Atomics.load(counter, 0);
+  if (now === last && now !== 0) {
+    const bytes = Buffer.from(workerData.latest).subarray(0, Atomics.load(counter, 1)).toString('base64');
+    writeSync(2, 'a case does not come to an end, in base64: ' + bytes + '\\n');
+    process.kill(process.pid, 'SIGKILL');
+  }
+  last = now;
+}, workerData.everyMs);
+`;
 
 /** All cases of one file together; a parser that believes a length field asks for more in one go. */
 const MAX_RSS_KILOBYTES = 1024 ** 2;
@@ -23,6 +45,8 @@ export interface Parser {
 
 /** Feeds each parser damaged copies of its seeds: it gives a value or a typed error, soon and within memory. */
 export function fuzz(parsers: readonly Parser[]): void {
+  const workerData = { counter: counter.buffer, latest: latest.buffer, everyMs: 2 * STUCK_MS };
+  new Worker(WATCHDOG, { eval: true, workerData }).unref();
   describe.each(parsers)('$name', ({ seeds, parse }) => {
     it(`takes ${RUNS} damaged inputs`, async () => {
       expect(seeds.length).toBeGreaterThan(0);
@@ -34,6 +58,7 @@ export function fuzz(parsers: readonly Parser[]): void {
     });
   });
   afterAll(() => {
+    Atomics.store(counter, 0, 0);
     expect(resourceUsage().maxRSS).toBeLessThan(MAX_RSS_KILOBYTES);
   });
 }
@@ -44,6 +69,9 @@ export function fixture(path: string): Buffer {
 }
 
 async function survive(parse: Parser['parse'], bytes: Buffer): Promise<void> {
+  latest.set(bytes.subarray(0, latest.length));
+  Atomics.store(counter, 1, Math.min(bytes.length, latest.length));
+  Atomics.add(counter, 0, 1);
   const startedAt = performance.now();
   try {
     await parse(bytes);
