@@ -6,6 +6,8 @@ export interface Row {
   readonly samples: readonly Sample[];
   /** The rows that this one is compared with, and how many times faster this one should be. */
   readonly against?: readonly { readonly name: string; readonly goal: number }[];
+  /** What else was measured, in words. */
+  readonly notes?: readonly string[];
 }
 
 /** A table of medians, with the range of wall times and the ratios that were aimed at. */
@@ -36,7 +38,7 @@ export function tableOf(rows: readonly Row[]): string {
       )
       .join('  '),
   );
-  return [...text, ...rows.flatMap((row) => ratiosOf(row, rows))].join('\n');
+  return [...text, ...rows.flatMap((row) => [...ratiosOf(row, rows), ...(row.notes ?? [])])].join('\n');
 }
 
 function ratiosOf({ name, samples, against = [] }: Row, rows: readonly Row[]): string[] {
