@@ -114,6 +114,12 @@ describe('verifyModule() on signatures', () => {
     );
   });
 
+  it('warns of a kernel that knows no certificates of the firmware, as those for real time', () => {
+    const kernel = withConfig(KERNEL, { CONFIG_EFI_DISABLE_RUNTIME: 'y' });
+
+    expect(sign('kl_provider.sha256.ko', [RSA], kernel)).toBe('warn');
+  });
+
   it('says that nobody knows whether a kernel has a hash, when that is so', () => {
     expect(sign('kl_provider.sha512.ko', [RSA], { ...KERNEL, config: undefined })).toBe('warn');
   });

@@ -104,12 +104,11 @@ function checkSigners(module: Buffer, signers: readonly SignerInfo[], known: Kno
     return known.notTrusted(`the kernel does not know how it was signed: ${ONLY_UNENFORCED}`, { found });
   }
   const checks = signers.map((signer) => checkSigner(module, signer, known));
-  const order = ['fail', 'pass', 'skip', 'warn'];
-  const sorted = checks.toSorted((left, right) => order.indexOf(left.status) - order.indexOf(right.status));
-  // With certificates, a second signer whom nobody knows must not spoil what the first one vouches for.
-  const vouched = checks.find(({ status }) => status === 'pass');
   const damaged = checks.find(({ message }) => message === OTHER_BYTES);
-  return damaged ?? vouched ?? sorted[0] ?? fail('nobody signed it');
+  // A second signer whom nobody knows must not spoil what the first one vouches for.
+  const order = ['pass', 'skip', 'warn', 'fail'];
+  const sorted = checks.toSorted((left, right) => order.indexOf(left.status) - order.indexOf(right.status));
+  return damaged ?? sorted[0] ?? fail('nobody signed it');
 }
 
 const OTHER_BYTES =
@@ -164,7 +163,14 @@ function checkSigner(module: Buffer, signer: SignerInfo, known: Known): Check {
       hint: "Sign with the hash that the kernel's own modules have.",
     });
   }
-  return pass(`signed by ${certificate.subjectCommonName ?? 'the certificate that was given'}`, { found });
+  const signedBy = `signed by ${certificate.subjectCommonName ?? 'the certificate that was given'}`;
+  if (kernel.config?.get('CONFIG_EFI_DISABLE_RUNTIME') === 'y' && !isKernels) {
+    return warn(`${signedBy}; this kernel does not ask the firmware for certificates unless it is told to`, {
+      found,
+      hint: 'Start the nodes with the kernel argument efi=runtime.',
+    });
+  }
+  return pass(signedBy, { found });
 }
 
 /** Undefined when neither the kernel's modules nor its configuration tell. */
