@@ -88,7 +88,7 @@ export async function bootMutants(options: BootOptions): Promise<MutantBoot> {
     signal,
   };
   const qemu = await findQemu('x86_64', io);
-  const { console, ms } = await qemu.boot({
+  const { console, ms, end } = await qemu.boot({
     arch: 'x86_64',
     kernel: image,
     initramfs: writeInitramfs(await initramfsEntries(options)),
@@ -110,7 +110,7 @@ export async function bootMutants(options: BootOptions): Promise<MutantBoot> {
   const text = Buffer.from(console).toString('latin1').replaceAll('\r', '');
   const boot = parseConsole(text);
   if (boot.outcomes.size < options.mutants.length || /mutants: (?:stuck|no provider)/.test(text)) {
-    throw new Error(`The guest did not go through its mutants:\n${text.slice(-8000)}`);
+    throw new Error(`The guest did not go through its mutants (${end}):\n${text.slice(-8000)}`);
   }
   return { ...boot, ms };
 }

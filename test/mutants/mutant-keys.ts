@@ -17,6 +17,8 @@ export type KeyName = keyof typeof KEYS;
 
 export interface SignOptions {
   readonly key?: KeyName;
+  /** Signs once more in the same message; only with `openssl cms`. */
+  readonly second?: KeyName;
   readonly hash?: string;
   /** Further arguments of `openssl cms`. */
   readonly cms?: readonly string[];
@@ -75,10 +77,14 @@ export class MutantKeys {
   /** A CMS message over the bytes, in DER. */
   async cms(bytes: Uint8Array, options: SignOptions = {}): Promise<Buffer> {
     const file = await this.#write(bytes);
-    const { key = 'trusted', hash = 'sha256', cms = ['-noattr', '-nocerts'] } = options;
+    const { key = 'trusted', second, hash = 'sha256', cms = ['-noattr', '-nocerts'] } = options;
+    const signers = [key, ...(second === undefined ? [] : [second])];
     await run('openssl', [
       ...['cms', '-sign', '-binary', '-nosmimecap', '-outform', 'DER', '-md', hash],
-      ...['-signer', this.#path(`${key}.pem`), '-inkey', this.#path(`${key}.key`), ...cms],
+      ...signers.flatMap((name) => [
+        ...['-signer', this.#path(`${name}.pem`), '-inkey', this.#path(`${name}.key`)],
+      ]),
+      ...cms,
       ...['-in', file, '-out', `${file}.cms`],
     ]);
     return readFile(`${file}.cms`);

@@ -108,6 +108,19 @@ export const SIGNATURE_MUTANTS: readonly Mutant[] = [
     cms({ cms: ['-noattr', '-nocerts', '-keyopt', 'rsa_padding_mode:pss'] }),
   ),
   signature('attributes', 'over attributes, not over the module', 'refused', cms({ cms: ['-nocerts'] })),
+  signature(
+    'two-known-first',
+    'two signers in one message, the first one known',
+    'accepted',
+    cms({ second: 'unknown' }),
+  ),
+  signature(
+    'two-known-last',
+    'two signers in one message, the last one known',
+    'accepted',
+    cms({ key: 'unknown', second: 'trusted' }),
+  ),
+  signature('two-known', 'two signers in one message, both known', 'accepted', cms({ second: 'trusted-ec' })),
   signature('certificate', 'brings its certificate along', 'accepted', cms({ cms: ['-noattr'] })),
   signature(
     'enclosed',
