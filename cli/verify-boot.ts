@@ -16,6 +16,7 @@ export interface BootFlags {
   readonly enrol?: EnrolPlace;
   readonly bootTimeout?: number;
   readonly bootRoot?: string;
+  readonly bootArg?: readonly string[];
 }
 
 /** How to boot. */
@@ -25,6 +26,7 @@ export interface BootSettings {
   readonly timeoutMs: number | undefined;
   /** Absolute. */
   readonly userland: string | undefined;
+  readonly kernelArguments: readonly string[] | undefined;
 }
 
 /**
@@ -33,7 +35,7 @@ export interface BootSettings {
  * @throws {SpecError} `USAGE` for flags that say how to boot, without one that says to.
  */
 export function readBootFlags(
-  { boot = false, secureBoot = false, enrol, bootTimeout, bootRoot }: BootFlags,
+  { boot = false, secureBoot = false, enrol, bootTimeout, bootRoot, bootArg }: BootFlags,
   given: { readonly certificates: readonly Certificate[] | undefined; readonly context: CliContext },
 ): BootSettings | undefined {
   if (!secureBoot && enrol !== undefined) {
@@ -42,9 +44,11 @@ export function readBootFlags(
     });
   }
   if (!boot && !secureBoot) {
-    const [flag] = Object.entries({ '--boot-timeout': bootTimeout, '--boot-root': bootRoot }).find(
-      ([, value]) => value !== undefined,
-    ) ?? [undefined];
+    const [flag] = Object.entries({
+      '--boot-timeout': bootTimeout,
+      '--boot-root': bootRoot,
+      '--boot-arg': bootArg,
+    }).find(([, value]) => value !== undefined) ?? [undefined];
     if (flag === undefined) return undefined;
     throw new SpecError('USAGE', `Cannot use ${flag}: nothing is booted`, {
       hint: 'Add --boot or --secure-boot.',
@@ -55,6 +59,7 @@ export function readBootFlags(
     secureBoot: secureBoot ? { certificates, place: enrol ?? 'db' } : undefined,
     timeoutMs: bootTimeout === undefined ? undefined : bootTimeout * 1000,
     userland: bootRoot === undefined ? undefined : resolve(given.context.cwd, bootRoot),
+    kernelArguments: bootArg,
   };
 }
 

@@ -65,6 +65,12 @@ export function verifyCommand(context: CliContext): Command {
     .option(
       '--boot-root <directory>',
       'root whose shell, mount, cat and kmod the guest runs, for a base that has none',
+    )
+    .addOption(
+      repeatable(
+        '--boot-arg <argument>',
+        'an argument of the kernel that the nodes have, such as efi=runtime; may be repeated',
+      ),
     );
   return addImageFlags(addProofFlag(addReportOutputFlags(command, ['sarif', 'html'])))
     .addHelpText(

@@ -15,6 +15,7 @@ describe('kmodlayer verify --boot', () => {
     ['--enrol with --boot alone', ['--boot', '--enrol', 'db']],
     ['--boot-timeout', ['--boot-timeout', '10']],
     ['--boot-root', ['--boot-root', '/']],
+    ['--boot-arg', ['--boot-arg', 'efi=runtime']],
     ['a time that is none', ['--boot', '--boot-timeout', '0']],
     ['an unknown place', ['--secure-boot', '--enrol', 'tpm']],
   ])('does not take %s', async (_, flags) => {

@@ -31,6 +31,8 @@ export interface BootRequest {
   /** Boots with Secure Boot, and these certificates in DER in the firmware's `db` or in shim's list. */
   readonly secureBoot?:
     { readonly certificates: readonly Uint8Array[]; readonly place: EnrolPlace } | undefined;
+  /** Arguments of the kernel that the nodes have, for instance `efi=runtime`. */
+  readonly kernelArguments?: readonly string[] | undefined;
   /** Default: a minute with KVM, five without. */
   readonly timeoutMs?: number | undefined;
 }
@@ -46,7 +48,7 @@ export async function bootProof(
   request: BootRequest,
   io: Pick<Io, 'cache' | 'files' | 'emulator' | 'report' | 'signal' | 'now'>,
 ): Promise<BootReport> {
-  const { subject, arch, kernel, modules, secureBoot, timeoutMs } = request;
+  const { subject, arch, kernel, modules, kernelArguments, secureBoot, timeoutMs } = request;
   const started = performance.now();
   io.report({ type: 'stage-started', target: subject, stage: 'verify', detail: 'boot' });
   // First of all: what is missing on this machine should not show after minutes.
@@ -71,6 +73,7 @@ export async function bootProof(
       root: kit.entries,
       tasks,
       initramfs,
+      kernelArguments,
       enrolment:
         secureBoot === undefined || owner === undefined
           ? undefined

@@ -23,6 +23,8 @@ export interface GuestOptions {
   /** What a root needs to run `guest/init.sh`: a shell, mount, kmod and their libraries; modules and indexes. */
   readonly root: readonly InitramfsEntry[];
   readonly tasks: readonly GuestTask[];
+  /** Added to the kernel's command line. */
+  readonly kernelArguments?: readonly string[] | undefined;
   /** Boots with Secure Boot. */
   readonly enrolment?: Omit<Enrolment, 'kernel'> | undefined;
   readonly timeoutMs?: number | undefined;
@@ -79,12 +81,12 @@ export async function runGuest(
   options: GuestOptions & { readonly initramfs: Uint8Array },
   emulator: Emulator,
 ): Promise<GuestRun & { readonly seen: GuestConsole }> {
-  const { arch, kernel, initramfs, enrolment, timeoutMs, signal } = options;
+  const { arch, kernel, initramfs, kernelArguments = [], enrolment, timeoutMs, signal } = options;
   const run = await emulator.boot({
     arch,
     kernel,
     initramfs,
-    kernelArguments: KERNEL_ARGUMENTS,
+    kernelArguments: [...KERNEL_ARGUMENTS, ...kernelArguments],
     memoryMiB: memoryFor(initramfs.length),
     lastWords: LAST_WORDS,
     makeVariables:

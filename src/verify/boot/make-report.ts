@@ -32,7 +32,7 @@ export function makeBootReport(input: ReportInput): BootReport {
     findGuestProblem(input) ??
     findEnforcementProblem(input) ??
     findControlProblem(judgedControls) ??
-    findModuleProblem(modules, run);
+    findModuleProblem(modules, input);
   return {
     verdict: problem === undefined ? 'passes' : 'fails',
     statement: problem ?? describeSuccess(input, modules),
@@ -93,7 +93,8 @@ function findControlProblem(
   return `${copy} was refused, but not for its signature: ${bad.messages.at(-1) ?? 'nothing was said'}`;
 }
 
-function findModuleProblem(modules: readonly ModuleBoot[], run: ReportInput['run']): string | undefined {
+function findModuleProblem(modules: readonly ModuleBoot[], input: ReportInput): string | undefined {
+  const { run } = input;
   const bad = modules.filter(({ outcome }) => outcome !== 'loaded' && outcome !== 'needs-hardware');
   const [first] = bad;
   if (first === undefined) {
@@ -104,7 +105,7 @@ function findModuleProblem(modules: readonly ModuleBoot[], run: ReportInput['run
     return `the guest ended${lateness(run)} before it came to ${first.name}${others}`;
   }
   if (first.outcome === 'refused') {
-    return `the kernel refused ${first.name}${others}: ${reasonOf(first.messages)}`;
+    return `the kernel refused ${first.name}${others}: ${reasonOf(first.messages, input)}`;
   }
   const why = first.messages.at(-1) ?? 'its init() failed';
   return `the kernel took ${first.name}${others}, and then ${why}${first.exitCode === undefined ? lateness(run) : ''}`;
@@ -115,7 +116,7 @@ function lateness({ end, timeoutMs }: ReportInput['run']): string {
 }
 
 /** The kernel's own words where there are some, modprobe's otherwise, and what they mean for the most common case. */
-function reasonOf(messages: readonly string[]): string {
+function reasonOf(messages: readonly string[], input: ReportInput): string {
   const kernel = messages.find(
     (line) =>
       /is rejected|disagrees about|Unknown symbol|version magic|exports duplicate|Invalid|invalid|namespace/.test(
@@ -123,9 +124,20 @@ function reasonOf(messages: readonly string[]): string {
       ) && !/^(?:modprobe|insmod):/.test(line),
   );
   const reason = kernel ?? messages[0] ?? 'nothing was said';
-  return /unavailable key is rejected/.test(reason)
-    ? `${reason}; the certificate of its key is neither enrolled nor built into the kernel`
-    : reason;
+  if (!/unavailable key is rejected/.test(reason)) return reason;
+  return isFirmwareIgnored(input)
+    ? `${reason}; the kernel took no certificate from the firmware: one that was built with CONFIG_EFI_DISABLE_RUNTIME, as those for real time are, does so when it is started with efi=runtime (--boot-arg efi=runtime)`
+    : `${reason}; the certificate of its key is neither enrolled nor built into the kernel`;
+}
+
+/**
+ * The kernel names each certificate that it takes from the firmware.
+ *
+ * @see linux `security/integrity/platform_certs/keyring_handler.c`, `security/integrity/digsig.c`
+ */
+function isFirmwareIgnored({ request, run }: ReportInput): boolean {
+  const isEnrolled = (request.secureBoot?.certificates.length ?? 0) > 0;
+  return isEnrolled && !run.seen.kernelLog.some((line) => /Loading X\.509 certificate: UEFI:/.test(line));
 }
 
 function describeSuccess({ request, controls }: ReportInput, modules: readonly ModuleBoot[]): string {

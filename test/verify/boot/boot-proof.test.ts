@@ -238,6 +238,24 @@ describe('bootProof() with Secure Boot', () => {
     'kmodlayer: enforced Y',
   ];
 
+  it.each([
+    [
+      [],
+      'the kernel took no certificate from the firmware: one that was built with CONFIG_EFI_DISABLE_RUNTIME',
+    ],
+    [
+      ['integrity: Loading X.509 certificate: UEFI:db'],
+      'the certificate of its key is neither enrolled nor built into the kernel',
+    ],
+  ])('tells a kernel that did not ask the firmware from one that did: %j', async (said, why) => {
+    const { report } = await boot(
+      { console: consoleOf(...said, ...enforced, ...[1, 2, 3, 4].flatMap(refused), ...END) },
+      { secureBoot: { certificates: [Buffer.from('a certificate')], place: 'db' } },
+    );
+
+    expect(report.statement).toContain(why);
+  });
+
   it('tries copies that must be refused first', async () => {
     const { report, guest } = await boot(
       { console: consoleOf(...enforced, ...[1, 2, 3].flatMap(refused), ...step(4, 0, 'live'), ...END) },
