@@ -15,6 +15,7 @@ export const LAYER_RULE_TEXTS: ReadonlyMap<string, readonly [title: string, hold
   ['bootable-label-missing', ['Bootable', 'A label says that the image boots.']],
   ['configures-unknown-module', ['Configuration', 'Lines in modprobe.d name modules that the image has.']],
   ['created-invalid', ['Time of creation', 'The time of creation is one that nodes can read.']],
+  ['cut-layer', ['End of a layer', 'The tar of each layer ends with whole blocks.']],
   ['diff-id-mismatch', ['Unpacked layer', 'Each layer unpacks to what the config says.']],
   ['dropped-path', ['Dropped path', 'Files stand where nodes take them from: usr, etc or var.']],
   [

@@ -13,6 +13,7 @@ export interface ReadFilesOptions {
   readonly onEntry?: (entry: LayerEntry) => void;
   readonly onBadName?: (name: string, why: string) => void;
   readonly onTarBytes?: (bytes: Buffer) => void;
+  readonly onCut?: () => void;
   /** Gets wanted files that link to what their layer does not have; without it they are an error. */
   readonly onDeadLink?: (path: string, target: string) => void;
 }

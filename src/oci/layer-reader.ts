@@ -37,6 +37,8 @@ export interface WalkOptions {
   readonly onBadName?: (name: string, why: string) => void;
   /** Gets the unpacked tar, piece by piece. */
   readonly onTarBytes?: (bytes: Buffer) => void;
+  /** Called for a tar whose last file is whole, but not filled up to a block: some tools write such, some refuse them. */
+  readonly onCut?: () => void;
 }
 
 /** Largest file whose content is held in memory: 64 MiB. */
@@ -54,17 +56,25 @@ const MAX_PATH_LENGTH = 4096;
  */
 export async function walkLayer(chunks: AsyncIterable<Uint8Array>, options: WalkOptions): Promise<void> {
   const parser = openParser(options);
+  let sizeBytes = 0;
   try {
     for await (const chunk of decompressLayer(chunks, options)) {
       options.onTarBytes?.(chunk);
+      sizeBytes += chunk.length;
       if (chunk.length > 0) await parser.write(chunk);
       if (parser.isDone()) return;
     }
-    if (options.isPrefix !== true) await parser.end();
+    if (options.isPrefix === true) return;
+    const isCut = sizeBytes % BLOCK_BYTES !== 0 && sizeBytes >= parser.contentEnd();
+    if (isCut) await parser.write(Buffer.alloc(BLOCK_BYTES - (sizeBytes % BLOCK_BYTES)));
+    await parser.end();
+    if (isCut) options.onCut?.();
   } finally {
     parser.close();
   }
 }
+
+const BLOCK_BYTES = 512;
 
 interface Parser {
   /** Settles when every complete entry of the chunk was handed out, or the walk is done. */
@@ -73,6 +83,8 @@ interface Parser {
   end(): Promise<void>;
   /** Throws what went wrong since the last write. */
   isDone(): boolean;
+  /** Where in the tar the content of the latest entry ends; beyond every tar while there is none. */
+  contentEnd(): number;
   close(): void;
 }
 
@@ -83,6 +95,7 @@ function openParser(options: WalkOptions): Parser {
   const tar = extract(parserOptions);
   let failure: Error | undefined;
   let isDone = false;
+  let contentEnd = Infinity;
   let settle = (): void => undefined;
 
   const until = (start: () => void): Promise<void> =>
@@ -125,6 +138,8 @@ function openParser(options: WalkOptions): Parser {
         else next(null);
       });
     };
+    // Its types do not know where the content begins.
+    contentEnd = (header as Header & { readonly byteOffset: number }).byteOffset + header.size;
     guarded(() => {
       const entry = readEntry(header, options.onBadName);
       if (entry !== undefined) options.onEntry?.(entry);
@@ -159,6 +174,7 @@ function openParser(options: WalkOptions): Parser {
       if (failure !== undefined) throw failure;
       return isDone;
     },
+    contentEnd: () => contentEnd,
     close: () => {
       tar.destroy();
     },

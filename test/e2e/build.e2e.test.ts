@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { STATIC_PASS } from '../../src/verify/report.ts';
 import { bootAndLoad } from '../support/boot.ts';
 import { runCli } from '../support/cli-process.ts';
 import { judgeWithDepmod, unpackImage } from '../support/merged-root.ts';
@@ -158,6 +159,14 @@ describe('build, on a world of Debian packages', () => {
     const verdict = await judgeWithDepmod(root, kernelRelease);
     expect(verdict.changed).toEqual([]);
     expect(verdict.compared).toContain('modules.symbols.bin');
+    const verified = await runCli([
+      ...['verify', built!.image, '--cert', join(scratch, 'signing.pem')],
+      ...['--authfile', registry.authFile, '--ca-file', registry.caFile],
+    ]);
+    expect(verified, verified.stderr).toMatchObject({
+      exitCode: 0,
+      stdout: expect.stringContaining(STATIC_PASS) as unknown,
+    });
     const module = join(root, `usr/lib/modules/${kernelRelease}/extra/hello/kl_hello.ko`);
     expect(await modinfo(module, 'signer')).toBe('Example driver signing');
     expect(await modinfo(module, 'sig_hashalgo')).toBe('sha256');

@@ -57,4 +57,23 @@ describe('walkLayer()', () => {
     expect([...contents]).toEqual([['usr/b', 'content']]);
     expect(Buffer.concat(bytes).equals(tar)).toBe(true);
   });
+
+  it('reads a tar that ends in the middle of its last block, and says so', async () => {
+    const whole = Buffer.concat([rawEntry({ name: 'usr/a' }, 'a'), rawEntry({ name: 'usr/b' }, 'content')]);
+    const cut = whole.subarray(0, 1024 + 512 + 'content'.length);
+    let cuts = 0;
+    const onCut = (): void => {
+      cuts += 1;
+    };
+
+    const { contents } = await walk(new PieceSource(cut), { onCut });
+
+    expect(contents.get('usr/b')).toBe('content');
+    expect(cuts).toBe(1);
+    await walk(new PieceSource(whole), { onCut });
+    expect(cuts).toBe(1);
+    for (const bytes of [cut.subarray(0, -1), cut.subarray(0, 1100), cut.subarray(0, 100)])
+      await expect(walk(new PieceSource(bytes), { onCut })).rejects.toMatchObject({ code: 'LAYER_INVALID' });
+    expect(cuts).toBe(1);
+  });
 });

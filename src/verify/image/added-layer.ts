@@ -24,6 +24,8 @@ export interface AddedLayer {
   readonly opaque: readonly string[];
   /** Names that no node could create. */
   readonly badNames: readonly { readonly name: string; readonly why: string }[];
+  /** The tar ends in the middle of a block. */
+  readonly isCut: boolean;
   /** What keeps the layer from being read. */
   readonly problem: string | undefined;
 }
@@ -81,6 +83,7 @@ async function readContent(
   const hash = createHash('sha256');
   let namesLength = 0;
   let passes = 0;
+  let isCut = false;
   const open = (): AsyncIterable<Uint8Array> => {
     passes += 1;
     return repository.readBlob(layer, { signal });
@@ -106,16 +109,19 @@ async function readContent(
       },
       // The rule on hard links says what comes of those.
       onDeadLink: () => undefined,
+      onCut: () => {
+        isCut = true;
+      },
       onTarBytes: (bytes) => {
         if (passes === 1) hash.update(bytes);
       },
     });
     const actualDiffId = parseDigest(`sha256:${hash.digest('hex')}`);
-    return { ...read, files, whiteouts, opaque, actualDiffId, problem: undefined };
+    return { ...read, files, whiteouts, opaque, actualDiffId, isCut, problem: undefined };
   } catch (error) {
     // What is wrong inside the layer is a finding; what keeps it from being fetched is not.
     if (!(error instanceof OciError)) throw error;
     const nothing = { files: new Map<string, Uint8Array>(), whiteouts: [], opaque: [] };
-    return { ...read, ...nothing, actualDiffId: undefined, problem: error.message };
+    return { ...read, ...nothing, actualDiffId: undefined, isCut: false, problem: error.message };
   }
 }

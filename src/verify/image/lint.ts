@@ -27,8 +27,23 @@ export function lintOsImage(input: LintInput): readonly Finding[] {
           },
         ],
   );
+  const cut = input.tree.layers.flatMap(({ descriptor, isCut }): Finding[] =>
+    isCut
+      ? [
+          {
+            rule: 'cut-layer',
+            severity: 'error',
+            layer: descriptor.digest,
+            message:
+              'the tar of the layer ends in the middle of a block: podman reads it, a node stops with "unexpected EOF during skip"',
+            hint: 'Make the layer with another tool; umoci insert writes such ones.',
+          },
+        ]
+      : [],
+  );
   return inOrder([
     ...unread,
+    ...cut,
     ...configRules(input),
     ...pathRules(input),
     ...entryRules(input),
