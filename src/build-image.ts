@@ -23,9 +23,11 @@ import { type Tag, tagFrom } from './oci/tag.ts';
 import { inputHashOf } from './plan/input-hash.ts';
 import type { ImageUnit } from './plan/plan.ts';
 import { push } from './push/push.ts';
+import { requirePublishable } from './push/publishable.ts';
 import type { Target } from './resolve/target.ts';
 import type { OpenedSigner } from './sign/open-signers.ts';
 import { signModuleByAll } from './sign/sign.ts';
+import { isSignedByThrowAwayKey } from './sign/throw-away-key.ts';
 import { objectNameFrom } from './spec/object-name.ts';
 import { type Driver, type DriverSet, pathFrom, referenceFrom } from './spec/spec.ts';
 import type { TargetReport } from './verify/report.ts';
@@ -35,6 +37,8 @@ import { verifyLayer } from './verify/verify-layer.ts';
 export interface BuildImageRequest {
   readonly set: DriverSet;
   readonly unit: ImageUnit;
+  /** The OS image of the target: see `openBase`. */
+  readonly base: OpenedImage;
   /** In the order of `unit.compiles`. */
   readonly drivers: readonly CompiledDriver[];
   /** None: the modules stay unsigned. */
@@ -71,13 +75,12 @@ export interface BuiltImage {
  * @throws {KmodError} of the stage that failed; nothing is pushed unless every module passes every static check.
  */
 export async function buildImage(request: BuildImageRequest, io: Io): Promise<BuiltImage> {
-  const { set, unit } = request;
+  const { set, unit, base } = request;
   const { target } = unit;
   const kernel = target.osImage.kernel;
   const stage = stages(unit.id, io);
 
   const signed = await stage('sign', () => signAll(request, io));
-  const base = await openBase(target, io);
   const provenance = provenanceOf(request, signed);
   const made = await stage('layer', () =>
     layer(
@@ -147,6 +150,18 @@ export async function buildImage(request: BuildImageRequest, io: Io): Promise<Bu
   };
 }
 
+/**
+ * The OS image that a layer goes on, opened before anything is compiled.
+ *
+ * @throws {SignError} `THROW_AWAY_KEY` when what is made of it could not be published; {RegistryError}, {OciError}.
+ */
+export async function openBase({ publish, file }: DriverSet, target: Target, io: Io): Promise<OpenedImage> {
+  const repository = await io.images.open(target.osImage.location, 'read');
+  const base = await openImage(repository, target.osImage.digest, target.arch, io.cache);
+  requirePublishable(base.config.labels, referenceFrom(file, publish.osImage));
+  return base;
+}
+
 interface SignedDriver {
   readonly driver: Driver;
   readonly compiled: CompiledDriver;
@@ -190,11 +205,6 @@ async function signAll(
   );
 }
 
-async function openBase(target: Target, io: Io): Promise<OpenedImage> {
-  const repository = await io.images.open(target.osImage.location, 'read');
-  return openImage(repository, target.osImage.digest, target.arch, io.cache);
-}
-
 function provenanceOf(
   { set, unit, signers: openedSigners, toolVersion }: BuildImageRequest,
   signed: readonly SignedDriver[],
@@ -226,7 +236,10 @@ function provenanceOf(
     target,
     drivers,
     signers,
-    isThrowAway: set.signing.type === 'throw-away',
+    isThrowAway:
+      set.signing.type === 'throw-away' ||
+      // Prebuilt modules may come with such a signature, which they keep when nobody signs them.
+      signed.some(({ placed }) => placed.modules.some(({ bytes }) => isSignedByThrowAwayKey(bytes))),
     inputHash,
     toolVersion,
   };

@@ -1,5 +1,5 @@
 import pLimit from 'p-limit';
-import { buildImage, type BuiltImage } from './build-image.ts';
+import { buildImage, type BuiltImage, openBase } from './build-image.ts';
 import { compile, type CompiledDriver } from './compile/compile.ts';
 import { SignError } from './errors.ts';
 import type { Io } from './io.ts';
@@ -67,10 +67,11 @@ export async function build(set: DriverSet, options: BuildOptions, io: Io): Prom
   const failures = [...planned.failures];
   for (const unit of planned.plan.images) {
     try {
+      const base = await openBase(set, unit.target, io);
       const drivers = await compileAll(unit, compileOnce);
       images.push(
         await buildImage(
-          { set, unit, drivers, signers, toolVersion: options.toolVersion, onProof: options.onProof },
+          { set, unit, base, drivers, signers, toolVersion: options.toolVersion, onProof: options.onProof },
           io,
         ),
       );

@@ -1,6 +1,7 @@
-import { readFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { readFile, writeFile } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { type BuiltImage, openBase } from '../src/build-image.ts';
 import { build, planBuild } from '../src/build.ts';
 import { readModule } from '../src/kmod/read-module.ts';
 import { readLayerFiles } from '../src/oci/layer-files.ts';
@@ -176,6 +177,36 @@ describe('build()', () => {
       const set = { ...makeSet(directory), signing: { type: 'throw-away' } as const, publish };
 
       await expect(build(set, OPTIONS, makeTestIo())).rejects.toMatchObject({ code: 'THROW_AWAY_KEY' });
+    });
+  });
+
+  it('refuses to publish what is made of an image so signed, before anything is compiled', async () => {
+    await withTemporaryDirectory(async (directory) => {
+      const io = makeTestIo();
+      const set = { ...makeSet(directory), signing: { type: 'throw-away' } as const };
+      const [{ image, digest, target }] = (await build(set, OPTIONS, io)).images as [BuiltImage];
+      const marked = { ...target, osImage: { ...target.osImage, location: unpinned(image), digest } };
+      const published = { ...set, publish: { osImage: parseReference('quay.example.com/acme/os') } };
+
+      await expect(openBase(published, marked, io)).rejects.toMatchObject({ code: 'THROW_AWAY_KEY' });
+      expect((await openBase(set, marked, io)).manifest.digest).toBe(digest);
+    });
+  });
+
+  it('marks an image of prebuilt modules that come with such a signature', async () => {
+    await withTemporaryDirectory(async (directory) => {
+      const io = makeTestIo();
+      const set = { ...makeSet(directory), signing: { type: 'throw-away' } as const };
+      const { images } = await build(set, OPTIONS, io);
+      const files = await readLayer(await openBuilt(directory, io, images[0]!.digest));
+      const prebuilt = ['kl_base.ko', 'kl_hello.ko'].map((name) => join(directory, name));
+      for (const path of prebuilt)
+        await writeFile(path, files.get(`usr/lib/modules/${KERNEL}/extra/hello/${basename(path)}`)!);
+
+      const again = await build(makeSet(directory, { signed: false, files: prebuilt }), OPTIONS, io);
+
+      const { config } = await openBuilt(directory, io, again.images[0]!.digest);
+      expect(config.labels).toMatchObject({ 'io.kmodlayer.throw-away-key': 'true' });
     });
   });
 

@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
+import { SignError } from '../errors.ts';
 import { makeAuthenticatedUpdate } from '../sign/authenticated-update.ts';
 import type { Certificate } from '../sign/certificate.ts';
 import { EFI_GUIDS, type EfiGuid, writeEfiSignatureLists } from '../sign/efi-signature-list.ts';
 import { toPem } from '../sign/pem.ts';
 import type { Signer } from '../sign/signer.ts';
+import { THROW_AWAY_NAME } from '../sign/throw-away-key.ts';
 
 export interface EnrolmentRequest {
   readonly certificate: Certificate;
@@ -25,10 +27,16 @@ export interface EnrolmentFile {
  * What the owners of machines need to make them trust a certificate: the certificate in the forms that `mokutil`, UEFI
  * and Redfish take, and what to do with each.
  *
- * @throws {SignError} as `makeAuthenticatedUpdate` does.
+ * @throws {SignError} `THROW_AWAY_KEY` for the certificate of a key that was thrown away, and as
+ *   `makeAuthenticatedUpdate` does.
  */
 export async function makeEnrolment(request: EnrolmentRequest): Promise<readonly EnrolmentFile[]> {
   const { certificate, owner, kek, time } = request;
+  if (certificate.subjectCommonName === THROW_AWAY_NAME) {
+    throw new SignError('THROW_AWAY_KEY', 'Cannot enrol a certificate whose key was thrown away', {
+      hint: 'It is for tests; sign with a key that you keep, and enrol its certificate.',
+    });
+  }
   const list = writeEfiSignatureLists([{ type: EFI_GUIDS.certX509, owner, data: certificate.der }]);
   const update =
     kek === undefined

@@ -1,7 +1,6 @@
 import pLimit from 'p-limit';
-import { RegistryError, SignError } from '../errors.ts';
+import { RegistryError } from '../errors.ts';
 import type { Io } from '../io.ts';
-import { THROW_AWAY_LABEL } from '../layer/provenance.ts';
 import { parseConfig } from '../oci/config.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
@@ -9,6 +8,7 @@ import type { AppendedImage } from '../oci/image.ts';
 import { formatReference } from '../oci/reference.ts';
 import type { Tag } from '../oci/tag.ts';
 import type { Repository } from '../registry/repository.ts';
+import { requirePublishable } from './publishable.ts';
 
 export interface PushRequest {
   readonly image: AppendedImage;
@@ -41,7 +41,7 @@ const COPIES = 4;
  */
 export async function push(request: PushRequest, io: Pick<Io, 'report' | 'signal'>): Promise<Pushed> {
   const { image, base, to, tag } = request;
-  refuseThrowAway(image, to);
+  requirePublishable(parseConfig(image.config.bytes).labels, to.reference);
   const { digest } = image.manifest;
   if ((await findDigest(to, tag)) === digest) {
     return { digest, copiedBytes: 0, mountedBlobs: 0, wasThere: true };
@@ -60,17 +60,6 @@ export async function push(request: PushRequest, io: Pick<Io, 'report' | 'signal
     await to.writeManifest(image.manifest, tag);
   }
   return { digest, wasThere: false, ...counts };
-}
-
-/** Also for what is layered on such an image: the label is inherited. */
-function refuseThrowAway({ config }: AppendedImage, { reference }: Repository): void {
-  if (reference.transport !== 'docker') return;
-  if (parseConfig(config.bytes).labels[THROW_AWAY_LABEL] === undefined) return;
-  throw new SignError(
-    'THROW_AWAY_KEY',
-    `Cannot push to ${formatReference(reference)}: modules of the image are signed with a key that was thrown away`,
-    { hint: 'Build it again with the key that the nodes trust.' },
-  );
 }
 
 interface BaseBlobs {

@@ -19,7 +19,7 @@ import { makeKeyFileSigner } from './key-file.ts';
 import { makePkcs11Signer } from './pkcs11-signer.ts';
 import { toPem } from './pem.ts';
 import type { Signer } from './signer.ts';
-import { makeThrowAwayKey } from './throw-away-key.ts';
+import { makeThrowAwayKey, THROW_AWAY_NAME } from './throw-away-key.ts';
 
 /** A signer that is ready, and what a provenance says of it. */
 export interface OpenedSigner {
@@ -67,7 +67,7 @@ export async function openSigners(
 
 /** A signer whose key nobody else will ever have. */
 async function makeThrowAwaySigner({ now, report }: SignIo): Promise<OpenedSigner> {
-  const { privateKey, certificate } = await makeThrowAwayKey('kmodlayer throw-away key, never enrol', now());
+  const { privateKey, certificate } = await makeThrowAwayKey(THROW_AWAY_NAME, now());
   report({
     type: 'warning',
     message: 'the modules are signed with a key that is thrown away: what is built cannot be published',

@@ -1,6 +1,8 @@
 import { createHash, createSign, generateKeyPair, type KeyObject, randomBytes } from 'node:crypto';
 import { promisify } from 'node:util';
+import { SignError } from '../errors.ts';
 import { contextTag, DER, writeDer, writeOid, writeSmallInteger } from './der.ts';
+import { describeSignature } from './describe-signature.ts';
 
 /** A key that only this process ever sees, and a certificate that it signed itself. */
 export interface ThrowAwayKey {
@@ -8,6 +10,9 @@ export interface ThrowAwayKey {
   /** X.509 in DER. */
   readonly certificate: Buffer;
 }
+
+/** Name of the certificate of a key that is thrown away after a build. */
+export const THROW_AWAY_NAME = 'kmodlayer throw-away key, never enrol';
 
 const OID_RSA_SHA256 = '1.2.840.113549.1.1.11';
 const OID_COMMON_NAME = '2.5.4.3';
@@ -75,6 +80,16 @@ export async function makeThrowAwayKey(commonName: string, now: Date): Promise<T
     writeDer(DER.bitString, Buffer.from([0]), signature),
   );
   return { privateKey, certificate };
+}
+
+/** True for an uncompressed module that a key of another build signed which is gone; no node should ever load it. */
+export function isSignedByThrowAwayKey(module: Uint8Array): boolean {
+  try {
+    return describeSignature(module)?.signers.some(({ signer }) => signer === THROW_AWAY_NAME) === true;
+  } catch (error) {
+    if (error instanceof SignError) return false;
+    throw error;
+  }
 }
 
 function writeExtension(oid: string, value: Buffer): Buffer {

@@ -1,10 +1,11 @@
 import { X509Certificate } from 'node:crypto';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parseCertificate } from '../../src/sign/certificate.ts';
 import { parseEfiSignatureLists } from '../../src/sign/efi-signature-list.ts';
+import { makeThrowAwayKey, THROW_AWAY_NAME } from '../../src/sign/throw-away-key.ts';
 import { runCli, type CliRun } from '../support/cli.ts';
 
 const MODULES = resolve('fixtures/modules');
@@ -67,6 +68,19 @@ describe('kmodlayer enroll', () => {
     await enroll(...KEK, '--time', '2026-11-20T12:00:00Z');
     expect((await written('db-append.auth')).equals(first)).toBe(false);
     expect((await written('db-append.auth')).subarray(0, 7).toString('hex')).toBe('ea070b140c0000');
+  });
+
+  it('refuses the certificate of a key that was thrown away', async () => {
+    const { certificate } = await makeThrowAwayKey(THROW_AWAY_NAME, new Date());
+    await writeFile(join(directory, 'gone.der'), certificate);
+
+    const { exitCode, stderr } = await runCli(['enroll', '--cert', 'gone.der', '--out', 'out'], {
+      cwd: directory,
+    });
+
+    expect(exitCode).toBe(7);
+    expect(stderr).toContain('Cannot enrol a certificate whose key was thrown away');
+    expect(await readdir(directory)).toEqual(['gone.der']);
   });
 
   it.each([
