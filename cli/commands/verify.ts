@@ -86,7 +86,8 @@ Examples:
 Booting needs QEMU (KMODLAYER_QEMU), and with Secure Boot OVMF (KMODLAYER_OVMF_CODE, KMODLAYER_OVMF_VARS); KVM is used where
 it works (KMODLAYER_ACCELERATOR=kvm or tcg decides). No root is needed.
 
-Ends with 1 when a module would not load, or a rule of images is broken that is an error.`,
+Ends with 1 when a module would not load, or a rule of images is broken that is an error; with 2 when
+nothing says where the base of an OS image ends: --base IMAGE or --layers COUNT does.`,
     )
     .action(async (names: readonly string[], flags: VerifyFlags) => {
       const { verifyTargets } = await import('../verify-targets.ts');

@@ -1,4 +1,4 @@
-import { OciError, ResolveError } from '../errors.ts';
+import { ResolveError, SpecError } from '../errors.ts';
 import { depmodConfig } from '../layer/merge-base.ts';
 import type { KernelRelease } from '../spec/kernel-release.ts';
 import { archOf, otherKernel, reportOf, type VerifyImageRequest, type VerifyIo } from './image-report.ts';
@@ -27,8 +27,9 @@ const WITHOUT_INDEXES: readonly string[] = [
  * Verifies an image that others built: a layered OS image, by the rules of layers and the static proof of each module
  * that was added; or a kmod image, against the OS image that its modules are loaded on.
  *
- * @throws {ResolveError} `KERNEL_UNKNOWN` or `ARCH_UNSUPPORTED` for an image that is none of the two, or whose kernel
- *   cannot be told; {OciError} and {RegistryError} when something cannot be had.
+ * @throws {SpecError} `USAGE` when nothing says where the base of an OS image ends, or the base named is another;
+ *   {ResolveError} `KERNEL_UNKNOWN` or `ARCH_UNSUPPORTED` for an image that is none of the two, or whose
+ *   kernel cannot be told; {OciError} and {RegistryError} when something cannot be had.
  */
 export async function verifyImage(request: VerifyImageRequest, io: VerifyIo): Promise<ProvenTarget> {
   const { image, base, layers } = request;
@@ -111,12 +112,13 @@ function hasFirmware({ tree, kernel, findInBase }: OpenedLayers, name: string): 
   return places.includes(true) ? true : places.includes(undefined) ? undefined : false;
 }
 
+/** What was added cannot be told from the base, so that nothing can be judged: what was asked has to change. */
 function baseUnknown(
   { subject }: VerifyImageRequest,
   { findings }: LintedImage & { kind: 'unknown-base' },
 ): never {
   const [first, ...others] = findings;
-  throw new OciError('CONFIG_INVALID', `Cannot verify ${subject}: ${first?.message ?? ''}`, {
+  throw new SpecError('USAGE', `Cannot verify ${subject}: ${first?.message ?? ''}`, {
     hint: [first?.hint, ...others.map(({ message }) => `Also, ${message}.`)].filter(Boolean).join(' '),
   });
 }

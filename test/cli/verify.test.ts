@@ -8,6 +8,8 @@ import { QUICKSTART_KERNEL, unpackQuickstart } from '../support/quickstart-root.
 
 const OS_IMAGE =
   'oci:fixtures/quickstart/release@sha256:fc207f7cc069fa3f351b713153e4c31f8cf1313132809f30e2d207b25cb7371b';
+const DRIVER_TOOLKIT =
+  'oci:fixtures/quickstart/release@sha256:c8e73aab988d4b3c346e586f5232ce7751286d1b25fd1fb1432ccc14427dc728';
 const PROVIDER = 'fixtures/modules/kl_provider.sha256.ko';
 const CONSUMER = 'fixtures/modules/kl_consumer.ko';
 
@@ -125,6 +127,7 @@ describe('kmodlayer verify', () => {
     [[PROVIDER, PROVIDER, '--base', OS_IMAGE], 6, 'both have one name'],
     [[PROVIDER, '--base', OS_IMAGE, '--cert', 'fixtures/modules/README.md'], 7, 'error: Cannot'],
     [['oci:fixtures/quickstart/release:4.18.4'], 2, 'it is not an OS image'],
+    [[OS_IMAGE, '--base', DRIVER_TOOLKIT], 2, 'hint: Name the image that it was built on.'],
   ])('%j ends with %i', async (argv, expected, message) => {
     const { exitCode, stderr } = await runCli(['verify', ...argv]);
 

@@ -245,6 +245,9 @@ describe('verify and lint, of images that podman made', () => {
     const lint = await run('lint', `oci:${squashed}:squashed`);
     expect(lint.exitCode).toBe(1);
     expect(lint.stdout).toMatch(/error final-diffid-dangling/);
+    const { exitCode, stdout, stderr } = await run('verify', `oci:${squashed}:squashed`);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
+    expect(stderr).toMatch(/hint: Say it with --base IMAGE or --layers N\./);
   });
 });
 

@@ -161,10 +161,17 @@ describe('verifyImage()', () => {
     const lost = { ...image, config: { ...image.config, labels: { 'ostree.bootable': 'true' } } };
 
     await expect(verify(lost)).rejects.toMatchObject({
-      name: 'OciError',
+      name: 'SpecError',
+      code: 'USAGE',
       message: expect.stringContaining('nothing says where the base of the image ends') as unknown,
       hint: expect.stringContaining('--base IMAGE or --layers N') as unknown,
     });
+    await expect(verify(image, { base: await layered(base, [[file('usr/share/x')]]) })).rejects.toMatchObject(
+      {
+        name: 'SpecError',
+        message: expect.stringContaining('was not built on') as unknown,
+      },
+    );
   });
 
   describe('of a kmod image', () => {
