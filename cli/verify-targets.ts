@@ -18,7 +18,8 @@ import { proofHtml, proofSarif, writeProofFiles } from './report/proof-files.ts'
 import { makeStyle } from './report/style.ts';
 import { verifyText } from './report/verify-text.ts';
 import { type BootSettings, bootTarget, readBootFlags, requireBoot } from './verify-boot.ts';
-import { verifyFilesOnDirectory, verifyFilesOnImage } from './verify-files.ts';
+import { verifyOnDirectory } from './verify-directory.ts';
+import { verifyFilesOnImage } from './verify-files.ts';
 
 /**
  * Verifies images, or modules against a base, and prints the report.
@@ -41,7 +42,9 @@ export async function verifyTargets(
   const boot = readBootFlags(flags, { certificates, context });
   const given = { io, context, certificates, boot };
   const targets =
-    modules.length > 0 ? [await verifyFiles(modules, flags, given)] : await verifyImages(names, flags, given);
+    modules.length > 0 || names.length === 0
+      ? [await verifyFiles(modules, flags, given)]
+      : await verifyImages(names, flags, given);
   const report: VerifyReport = {
     verdict: targets.every(({ verdict }) => verdict === 'passes') ? 'passes' : 'fails',
     targets,
@@ -113,15 +116,19 @@ async function verifyFiles(
   { io, context, certificates, boot }: Given,
 ): Promise<TargetReport> {
   if (base === undefined) {
-    throw new SpecError('USAGE', 'Cannot verify modules without the kernel that shall load them', {
+    const what = names.length === 0 ? 'nothing' : 'modules without the kernel that shall load them';
+    throw new SpecError('USAGE', `Cannot verify ${what}`, {
       hint: 'Name an OS image, or a directory with its modules: --base IMAGE or --base DIR.',
     });
   }
-  const files = await Promise.all(
-    names.map(async (name) => ({ name, bytes: await readInput(io.files, name) })),
-  );
+  const files = names.map((name) => ({ name, read: () => readInput(io.files, name) }));
   const directory = resolve(context.cwd, base);
   if (!(await isDirectory(directory))) {
+    if (names.length === 0) {
+      throw new SpecError('USAGE', `Cannot verify all modules of ${base}: it is not a directory`, {
+        hint: 'Name modules or images, or with --base a directory of which all modules are verified.',
+      });
+    }
     const named = await openNamedImage(base, arch, io);
     await requireBoot(boot, archOf(named.image), io);
     return bootTarget(await verifyFilesOnImage(files, { ...named, kernel, certificates }, io), boot, io);
@@ -131,8 +138,8 @@ async function verifyFiles(
       hint: 'Say it as uname -r prints it: --kernel RELEASE.',
     });
   }
-  const target = { subject: base, directory, kernel, arch, certificates };
-  return bootTarget(await verifyFilesOnDirectory(files, target, io), boot, io);
+  const target = { subject: base, directory, kernel, arch, certificates, cwd: context.cwd };
+  return bootTarget(await verifyOnDirectory(names.length === 0 ? undefined : files, target, io), boot, io);
 }
 
 async function isDirectory(path: string): Promise<boolean> {

@@ -29,7 +29,10 @@ export interface VerifyFlags extends ImageFlags, ReportOutputFlags, ProofFlags, 
 export function verifyCommand(context: CliContext): Command {
   const command = new Command('verify')
     .description('prove that the modules of images will load, or say which will not, and why')
-    .argument('<image-or-file...>', 'layered OS images, kmod images, or modules: all of one kind');
+    .argument(
+      '[image-or-file...]',
+      'layered OS images, kmod images, or modules: all of one kind; none: all modules of the directory that --base names',
+    );
   addBoundaryFlags(
     addArchFlag(command),
     'the OS image that images were built on, or that kmod images and modules are loaded on; for modules a directory, too',
@@ -81,6 +84,7 @@ Examples:
   kmodlayer verify quay.io/acme/nic-kmod:1.0 --base quay.io/openshift-release-dev/ocp-v4.0-art-dev@sha256:...
   kmodlayer verify quay.io/acme/rhcos-nic:4.18.4 --cert signing.der --secure-boot --report proof.html
   kmodlayer verify --base / --kernel "$(uname -r)" ./ice.ko.xz
+  kmodlayer verify --base / --kernel "$(uname -r)"
   kmodlayer verify IMAGE IMAGE --report proof.html --report proof.sarif
 
 Booting needs QEMU (KMODLAYER_QEMU), and with Secure Boot OVMF (KMODLAYER_OVMF_CODE, KMODLAYER_OVMF_VARS); KVM is used where

@@ -13,9 +13,6 @@ export interface DecompressModuleOptions {
   readonly maxBytes?: number;
 }
 
-/** A function that does what `decompressModule` does, for instance in another thread. */
-export type Decompress = (bytes: Uint8Array, options?: DecompressModuleOptions) => Promise<Buffer>;
-
 /** Largest module that we unpack when nobody says otherwise: 512 MiB, debug information included. */
 export const MAX_MODULE_BYTES = 512 * 1024 ** 2;
 

@@ -12,7 +12,7 @@ import { type KernelFacts, readKernelFacts } from './kernel-facts.ts';
 import type { ReadBaseModules } from './overrides.ts';
 import type { TargetReport } from './report.ts';
 import { verifyModule } from './verify-module.ts';
-import { type TreeModule, type TreeReport, verifyTree } from './verify-tree.ts';
+import { type TreeModule, type TreeReport, type UnpackModule, verifyTree } from './verify-tree.ts';
 
 export interface ProveRequest {
   readonly kernelFiles: KernelFiles;
@@ -26,6 +26,7 @@ export interface ProveRequest {
   readonly depmodConfig?: DepmodConfig | undefined;
   readonly files?: readonly string[] | undefined;
   readonly certificates: readonly Certificate[] | undefined;
+  readonly unpack?: UnpackModule | undefined;
   readonly hasFirmware?: HasFirmware | undefined;
 }
 
@@ -118,6 +119,7 @@ async function proveTree(facts: KernelFacts, request: ProveRequest): Promise<Tre
         baseIndexes,
         certificates,
         hasFirmware,
+        unpack: request.unpack,
         readBaseModules: readModules,
         files: request.files,
         depmodConfig: request.depmodConfig,

@@ -1,5 +1,5 @@
 import { ModuleError } from '../errors.ts';
-import { type Decompress, decompressModule } from '../kmod/compression.ts';
+import { decompressModule } from '../kmod/compression.ts';
 import type { DepmodConfig } from '../kmod/depmod/config.ts';
 import type { Certificate } from '../sign/certificate.ts';
 import { moduleNameOfPath } from '../spec/module-name.ts';
@@ -19,7 +19,12 @@ export interface TreeModule {
   /** Its file, compressed or not; read once, when its turn comes. */
   readonly read: () => Promise<Uint8Array>;
   readonly parameters?: Readonly<Record<string, string>> | undefined;
+  /** The file is the base's own: it takes the place of none. */
+  readonly isOfBase?: boolean | undefined;
 }
+
+/** Gives the bytes of a module without its compression. @throws {ModuleError} as `decompressModule` does. */
+export type UnpackModule = (module: TreeModule) => Promise<Uint8Array>;
 
 export interface VerifyTreeRequest {
   readonly kernel: KernelFacts;
@@ -31,8 +36,8 @@ export interface VerifyTreeRequest {
   /** Asked for modules of the base only where the small files do not tell. */
   readonly readBaseModules?: ReadBaseModules | undefined;
   readonly certificates?: readonly Certificate[] | undefined;
-  /** Unpacks modules; this thread does it when absent. */
-  readonly decompress?: Decompress | undefined;
+  /** Reads and unpacks a module in place of `read`, for instance in another thread. */
+  readonly unpack?: UnpackModule | undefined;
   readonly hasFirmware?: HasFirmware | undefined;
   /** Paths of all module files of the tree; with `depmodConfig`, duplicates are found. */
   readonly files?: readonly string[] | undefined;
@@ -46,8 +51,8 @@ export interface TreeReport {
   readonly overrides: readonly OverrideReport[];
 }
 
-/** Modules that are read at a time. */
-const AT_ONCE = 4;
+/** Modules that are read at a time: enough to keep some threads busy. */
+const AT_ONCE = 8;
 
 /**
  * Verifies modules in the tree that they are loaded from: each one by itself, what it needs from the others, which file
@@ -61,6 +66,7 @@ export async function verifyTree(request: VerifyTreeRequest): Promise<TreeReport
   const examined = await examineAll(request);
   const subjects = examined.flatMap(({ subject }) => (subject === undefined ? [] : [subject]));
   const tree = makeModuleTree(indexes, subjects, kernel);
+  const ofBase = new Set(request.modules.flatMap(({ path, isOfBase = false }) => (isOfBase ? [path] : [])));
   const overrides =
     request.baseIndexes === undefined
       ? []
@@ -68,7 +74,7 @@ export async function verifyTree(request: VerifyTreeRequest): Promise<TreeReport
           kernel,
           base: readTreeIndexes(request.baseIndexes),
           merged: indexes,
-          added: subjects,
+          added: subjects.filter(({ path }) => !ofBase.has(path)),
           readBaseModules: request.readBaseModules,
         });
   const filesByName = groupByName(files);
@@ -100,17 +106,21 @@ async function examineAll(request: VerifyTreeRequest): Promise<readonly Examined
 
 /** A file that does not unpack is a module that fails, as for the kernel. */
 async function examineOne(
-  { path, read, parameters }: TreeModule,
-  { kernel, certificates, decompress = decompressModule }: VerifyTreeRequest,
+  module: TreeModule,
+  { kernel, certificates, unpack = unpackHere }: VerifyTreeRequest,
 ): Promise<ExaminedModule> {
-  const file = await read();
+  const { path, parameters } = module;
   try {
-    const bytes = await decompress(file);
+    const bytes = await unpack(module);
     return examineModule({ path, bytes, kernel, certificates, parameters });
   } catch (error) {
     if (error instanceof ModuleError) return { path, checks: [elfFailure(error)], subject: undefined };
     throw error;
   }
+}
+
+async function unpackHere({ read }: TreeModule): Promise<Uint8Array> {
+  return decompressModule(await read());
 }
 
 function groupByName(files: readonly string[]): ReadonlyMap<string, readonly string[]> {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import type { VerifyReport } from '../../src/verify/report.ts';
 import { runCli } from '../support/cli.ts';
 import { QUICKSTART_KERNEL, unpackQuickstart } from '../support/quickstart-root.ts';
 
@@ -48,6 +49,27 @@ describe('kmodlayer verify', () => {
     expect(stdout).toMatch(/^FAILS {2}1 module would not load: kl_consumer$/m);
     expect(stdout).toMatch(/^ {4}fail symbols {2}/m);
     expect(exitCode).toBe(1);
+  });
+
+  it('proves modules of a directory where they are, and all of them when none is named', async () => {
+    const argv = ['verify', '--base', join(scratch, 'root'), '--kernel', QUICKSTART_KERNEL, '-o', 'json'];
+    const modules = join(scratch, 'root/usr/lib/modules', QUICKSTART_KERNEL);
+    const read = ({ stdout }: { readonly stdout: string }): VerifyReport =>
+      JSON.parse(stdout) as VerifyReport;
+    const own = 'kernel/crypto/crc32c_generic.ko.xz';
+
+    const all = await runCli(argv);
+    const one = await runCli([...argv, join(modules, own), PROVIDER]);
+
+    expect(all.exitCode).toBe(0);
+    const [tree] = read(all).targets;
+    expect(tree?.modules.map(({ path }) => path)).toContain(own);
+    expect(tree?.modules.flatMap(({ checks }) => checks).filter(({ status }) => status === 'warn')).toEqual(
+      [],
+    );
+    expect(tree?.overrides).toEqual([]);
+    expect(read(one).targets[0]?.modules.map(({ path }) => path)).toEqual([own, PROVIDER]);
+    expect(read(one).targets[0]?.overrides).toEqual([]);
   });
 
   it('shows what passes only when it is asked to', async () => {
@@ -120,6 +142,8 @@ describe('kmodlayer verify', () => {
 
   it.each([
     [[PROVIDER, OS_IMAGE], 2, 'Cannot verify images and modules in one command'],
+    [[], 2, 'Cannot verify nothing'],
+    [['--base', OS_IMAGE], 2, 'it is not a directory'],
     [[PROVIDER], 2, 'Cannot verify modules without the kernel that shall load them'],
     [[PROVIDER, '--base', '.'], 2, 'Cannot tell for which kernel of . the modules are'],
     [[PROVIDER, '--base', '.', '--kernel', '5.14.0-1.x86_64'], 2, 'it has no modules.dep for kernel'],
