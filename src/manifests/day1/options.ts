@@ -6,9 +6,10 @@ import type { AbsolutePath, NodePath } from '../ignition-file.ts';
 import type { NodeParts } from '../machine-config.ts';
 
 /** What loads the modules on a node; `LOADERS` has one function for each. */
-export const LOADER_NAMES = ['kmm', 'kvc', 'sro'] as const;
+export const LOADER_NAMES = ['host', 'kmm', 'kvc', 'sro'] as const;
 
-/** - `kmm`: as Kernel Module Management does it, with its worker image; one driver.
+/** - `host`: the host's own podman and modprobe, without a worker image; any number of drivers.
+ *  - `kmm`: as Kernel Module Management does it, with its worker image; one driver.
  *  - `kvc`: as kmods-via-containers does it: an instance of `kmods-via-containers@.service` for each driver.
  *  - `sro`: as the Special Resource Operator's recipes did it: a service and a script for each driver. */
 export type LoaderName = (typeof LOADER_NAMES)[number];
@@ -27,11 +28,15 @@ export interface Day1CommonOptions {
   readonly name: string;
   /** MachineConfigPool whose nodes get it, for instance `worker`. */
   readonly pool: string;
+  /** `host` when absent. */
   readonly loader?: LoaderName;
+  /** Undo what a MachineConfig of this name did to its nodes; for `host` only. Delete it when they rebooted. */
+  readonly remove?: boolean;
   readonly activation?: Activation;
   /** Units take the cluster's proxy from `/etc/mco/proxy.env`, where a node has one; true when absent. */
   readonly proxy?: boolean;
-  /** How long a node may try to pull the images before its unit fails; 900 when absent, at most 86400. */
+  /** How long a node may try to pull the images before its unit fails, at most 86400; 900 when absent, and 300 for `host`,
+   *  which has the kubelet wait for it. */
   readonly pullTimeoutSeconds?: number;
   /** How long loading may take before its unit fails; 180 when absent, at most 3600. It holds the boot up. */
   readonly loadTimeoutSeconds?: number;
@@ -101,6 +106,7 @@ export interface Day1Request {
   readonly loader: LoaderName;
   /** At least one. No module is in two of them. */
   readonly drivers: readonly Day1Driver[];
+  readonly isRemoval: boolean;
   readonly activation: Activation;
   readonly hasProxy: boolean;
   readonly pullTimeoutSeconds: number;

@@ -19,7 +19,7 @@ import {
 
 const COMMON = [
   ...['name', 'pool', 'loader', 'activation', 'proxy', 'pullTimeoutSeconds', 'loadTimeoutSeconds'],
-  ...['authFile', 'firmwareDirectory', 'workerImage'],
+  ...['authFile', 'firmwareDirectory', 'workerImage', 'remove'],
 ];
 const IMAGE = ['image', 'firmware', 'directory'];
 const MODULE = ['parameters', 'replaces'];
@@ -42,7 +42,16 @@ export function parseDay1Options(options: Day1Options): Day1Request {
 
   const name = read.text('name', given['name'], parseObjectName);
   const pool = read.text('pool', given['pool'], parseObjectName);
-  const loader = read.choice('loader', given['loader'], LOADER_NAMES);
+  const loader =
+    given['loader'] === undefined ? 'host' : read.choice('loader', given['loader'], LOADER_NAMES);
+  const isRemoval = optional('remove', (path, value) => read.boolean(path, value)) ?? false;
+  if (isRemoval && loader !== 'host') {
+    read.report(
+      'remove',
+      'Only what "host" loads can be removed this way',
+      'Delete the MachineConfig instead.',
+    );
+  }
   const drivers = isShort
     ? [readShortDriver(read, given)].filter((driver) => driver !== undefined)
     : read.list('drivers', given['drivers'], (path, item) => readDriver(read, path, item));
@@ -69,9 +78,10 @@ export function parseDay1Options(options: Day1Options): Day1Request {
     pool,
     loader,
     drivers,
+    isRemoval,
     activation: activation ?? 'live',
     hasProxy: hasProxy ?? true,
-    pullTimeoutSeconds: pullTimeoutSeconds ?? 900,
+    pullTimeoutSeconds: pullTimeoutSeconds ?? (loader === 'host' ? 300 : 900),
     loadTimeoutSeconds: loadTimeoutSeconds ?? 180,
     authFile: authFile ?? parseAbsolutePath('/var/lib/kubelet/config.json'),
     firmwareDirectory: firmwareDirectory ?? parseNodePath('/var/lib/firmware'),

@@ -52,6 +52,7 @@ describe('parseDay1Options()', () => {
           softdeps: [],
         },
       ],
+      isRemoval: false,
       activation: 'live',
       hasProxy: true,
       pullTimeoutSeconds: 900,
