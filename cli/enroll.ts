@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { makeEnrolment } from '../src/manifests/enrolment.ts';
+import { formatReference, parseReference } from '../src/oci/reference.ts';
 import { parseCertificate } from '../src/sign/certificate.ts';
 import { certificateWarnings } from '../src/sign/certificate-warnings.ts';
 import { parseEfiGuid } from '../src/sign/efi-signature-list.ts';
@@ -31,6 +32,7 @@ export async function enroll(flags: EnrollFlags, context: CliContext): Promise<v
     owner: parseEfiGuid(flags.owner),
     kek: await openKek(flags, context),
     time: timeOf(flags, context),
+    nodeStateImage: flags.nodeStateImage === undefined ? undefined : imageOf(flags.nodeStateImage),
   });
   for (const { name, bytes } of files) await writeOutput(resolve(context.cwd, flags.out, name), bytes);
   await printResult(context, flags.output, {
@@ -54,6 +56,12 @@ async function openKek({ kekKey, kekCert }: EnrollFlags, { cwd }: CliContext): P
     key: await readInput(files, kekKey),
     certificate: await readInput(files, kekCert),
   });
+}
+
+function imageOf(name: string): string {
+  const reference = parseReference(name);
+  if (reference.transport === 'docker') return formatReference(reference);
+  throw usage(`Cannot run ${name} on nodes: they pull from registries only`, 'Name an image of a registry.');
 }
 
 function timeOf({ time }: EnrollFlags, { env }: CliContext): Date {

@@ -6,6 +6,8 @@ import { EFI_GUIDS, type EfiGuid, writeEfiSignatureLists } from '../sign/efi-sig
 import { toPem } from '../sign/pem.ts';
 import type { Signer } from '../sign/signer.ts';
 import { THROW_AWAY_NAME } from '../sign/throw-away-key.ts';
+import { makeNodeState } from './node-state.ts';
+import { toYaml } from './yaml.ts';
 
 export interface EnrolmentRequest {
   readonly certificate: Certificate;
@@ -15,6 +17,8 @@ export interface EnrolmentRequest {
   readonly kek: Signer | undefined;
   /** When the update is said to have been made. */
   readonly time: Date;
+  /** Image of the pods that show the state of nodes; that of the release when absent. */
+  readonly nodeStateImage?: string | undefined;
 }
 
 /** A file of the hand-out. */
@@ -31,7 +35,7 @@ export interface EnrolmentFile {
  *   `makeAuthenticatedUpdate` does.
  */
 export async function makeEnrolment(request: EnrolmentRequest): Promise<readonly EnrolmentFile[]> {
-  const { certificate, owner, kek, time } = request;
+  const { certificate, owner, kek, time, nodeStateImage } = request;
   if (certificate.subjectCommonName === THROW_AWAY_NAME) {
     throw new SignError('THROW_AWAY_KEY', 'Cannot enrol a certificate whose key was thrown away', {
       hint: 'It is for tests; sign with a key that you keep, and enrol its certificate.',
@@ -56,6 +60,7 @@ export async function makeEnrolment(request: EnrolmentRequest): Promise<readonly
     { name: 'certificate.pem', bytes: toPem('CERTIFICATE', certificate.der) },
     { name: 'db.esl', bytes: list },
     ...(update === undefined ? [] : [{ name: 'db-append.auth', bytes: update }]),
+    { name: 'node-state.yaml', bytes: Buffer.from(toYaml(makeNodeState(certificate, nodeStateImage))) },
     { name: 'redfish-db.json', bytes: Buffer.from(`${JSON.stringify(redfish, null, 2)}\n`) },
   ];
 }
@@ -109,6 +114,14 @@ Afterwards, on the machine:
   mokutil --sb-state
   keyctl list %:.platform                  # certificates of db
   keyctl list %:.machine                   # machine owner keys
+
+On a cluster, which nodes trust the certificate, and what keeps the others from it:
+
+  oc apply -f node-state.yaml
+  oc get pods -n kmodlayer-enrolment -o wide     # ready: the node trusts it
+  oc logs -n kmodlayer-enrolment POD             # Secure Boot, lockdown, db, MOK
+  oc rollout status -n kmodlayer-enrolment daemonset/enrolment-state    # ends when all nodes do
+  oc delete namespace kmodlayer-enrolment
 
 To take the certificate away again: mokutil --delete certificate.der, or delete it from db in the firmware's setup.
 `;

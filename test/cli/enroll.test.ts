@@ -44,7 +44,9 @@ describe('kmodlayer enroll', () => {
 
     expect(stderr).toBe('');
     expect(exitCode).toBe(0);
-    const files = ['README.txt', 'certificate.der', 'certificate.pem', 'db.esl', 'redfish-db.json'];
+    const files = [
+      ...['README.txt', 'certificate.der', 'certificate.pem', 'db.esl', 'node-state.yaml', 'redfish-db.json'],
+    ];
     expect(JSON.parse(stdout)).toEqual({ schema: 'kmodlayer/enroll/v1', directory: 'out', files });
     expect((await readdir(join(directory, 'out'))).sort()).toEqual(files);
     const { der } = parseCertificate(await readFile(CERTIFICATE));
@@ -86,6 +88,7 @@ describe('kmodlayer enroll', () => {
   it.each([
     [KEK.slice(0, 2), 2, 'half of the KEK is missing'],
     [['--time', 'now'], 2, 'Cannot use time "now"'],
+    [['--node-state-image', 'oci:images'], 2, 'they pull from registries only'],
     [['--owner', 'me'], 7, 'Cannot use GUID "me"'],
     [
       ['--kek-key', join(MODULES, 'test-only-ec.key'), '--kek-cert', join(MODULES, 'test-only-ec.pem')],
