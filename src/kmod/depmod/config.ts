@@ -1,3 +1,4 @@
+import { readConfigLines } from '../config-text.ts';
 import { matchesKernel } from './kernel-pattern.ts';
 
 /** A file below a `depmod.d` directory. */
@@ -55,7 +56,7 @@ export function parseDepmodConfig(files: readonly DepmodFile[]): DepmodConfig {
   const externals: { kernel: string; directory: string }[] = [];
   const excludes: string[] = [];
   for (const { text } of listInOrder(files)) {
-    for (const line of text.replaceAll('\\\n', '').split('\n')) {
+    for (const line of readConfigLines(text)) {
       if (line.startsWith('#')) continue;
       const [command, ...words] = line.split(/[\t ]+/).filter((word) => word !== '');
       const [first, second, third] = words;

@@ -1,3 +1,4 @@
+import { readConfigLines } from '../../kmod/config-text.ts';
 import { textOf } from './kernel-paths.ts';
 
 /** One line of configuration, and the file that it stands in. */
@@ -78,9 +79,7 @@ function valuesOf(line: string): Record<string, string> {
 }
 
 function linesOf(bytes: Uint8Array, comment: RegExp): readonly string[] {
-  return textOf(bytes)
-    .replaceAll('\\\n', ' ')
-    .split('\n')
+  return readConfigLines(textOf(bytes))
     .map((line) => line.trim())
     .filter((line) => line !== '' && !comment.test(line));
 }

@@ -46,6 +46,17 @@ describe('parseDepmodConfig()', () => {
     expect(config.search).toHaveLength(3);
   });
 
+  it('takes backslashes away, as depmod does before it reads patterns', () => {
+    const config = parse('external 5\\.14 /a\nexternal 5\\\\.14 /b\nexternal 4 /c\\\\\nsearch x\n');
+
+    expect(config.externals).toEqual([
+      { kernel: '4', directory: '/c\\' },
+      { kernel: '5\\.14', directory: '/b' },
+      { kernel: '5.14', directory: '/a' },
+    ]);
+    expect(config.search).toEqual([{ kind: 'directory', path: 'x' }]);
+  });
+
   it('lets a file in etc hide one of the same name in usr/lib, and reads the rest by name', () => {
     const config = parseDepmodConfig([
       { directory: 'usr/lib/depmod.d', name: 'dist.conf', text: 'search hidden\n' },
