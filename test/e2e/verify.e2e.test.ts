@@ -183,10 +183,17 @@ describe('verify and lint, of images that podman made', () => {
       `COPY hotfix/dummy.ko /usr/lib/modules/${K}/updates/`,
       DEPMOD,
     ]);
+    const without = build('without', [`RUN rm ${IN_TREE}`, COPY, DEPMOD]);
     const inPlace = build('in-place', [`COPY hotfix/dummy.ko /usr/lib/modules/${K}/updates/`, DEPMOD]);
 
     const removed = await verify(image);
     const overridden = await verify(inPlace);
+
+    expect(await verify(without)).toMatchObject({
+      exitCode: 0,
+      failures: [],
+      findings: ['warning removes-module', 'note index-unchecked'],
+    });
 
     expect(removed).toMatchObject({ exitCode: 0, failures: [], findings: ['note initramfs'] });
     expect(overridden).toMatchObject({ exitCode: 0, failures: [], findings: ['note initramfs'] });

@@ -1,4 +1,4 @@
-import { KmodError, LayerError, ModuleError, ResolveError } from '../../errors.ts';
+import { LayerError, ModuleError, ResolveError } from '../../errors.ts';
 import type { Io } from '../../io.ts';
 import { decompressModule } from '../../kmod/compression.ts';
 import type { KernelModule } from '../../kmod/module.ts';
@@ -6,7 +6,6 @@ import { readModule } from '../../kmod/read-module.ts';
 import { type Base, readBase } from '../../layer/base.ts';
 import { readBasePaths } from '../../layer/base-paths.ts';
 import { findLayerFacts } from '../../layer/layer-facts.ts';
-import { mergeWithBase } from '../../layer/merge-base.ts';
 import { type Arch, findArch } from '../../oci/arch.ts';
 import type { OpenedImage } from '../../oci/open-image.ts';
 import { findKernelRelease } from '../../resolve/kernel-name.ts';
@@ -15,8 +14,9 @@ import type { KernelRelease } from '../../spec/kernel-release.ts';
 import { MODULE_FILE, readAddedLayers } from './added-layer.ts';
 import { type AddedTree, makeAddedTree } from './added-tree.ts';
 import { baseOf, type Boundary } from './boundary.ts';
-import { isLeft, kernelPathOf, moduleDirectory, modulesOfIndex } from './kernel-paths.ts';
-import type { ExpectedIndexes, LintInput } from './lint-input.ts';
+import { expectedIndexes } from './expected-indexes.ts';
+import { isLeft, kernelPathOf, moduleDirectory } from './kernel-paths.ts';
+import type { LintInput } from './lint-input.ts';
 
 /** An image whose added layers were read, and what they stand on. */
 export interface OpenedLayers extends LintInput {
@@ -185,40 +185,4 @@ async function readModules(
     }
   }
   return { modules, moduleBytes, unreadable };
-}
-
-interface ExpectedRequest {
-  readonly image: OpenedImage;
-  readonly base: Base;
-  readonly kernel: KernelRelease;
-  readonly tree: AddedTree;
-  readonly modules: ReadonlyMap<string, KernelModule>;
-}
-
-/** Faults of the tree itself, under which no order of its files can be relied on. */
-const FATAL: readonly string[] = ['DUPLICATE_MODULE', 'DUPLICATE_EXPORT', 'DEPENDENCY_CYCLE'];
-
-/** Undefined where the merge does not know all that is in the tree: modules that are links, or that were removed. */
-async function expectedIndexes(
-  { image, base, kernel, tree, modules }: ExpectedRequest,
-  io: LayersIo,
-): Promise<ExpectedIndexes | undefined> {
-  const directory = moduleDirectory(kernel);
-  const isWhole = [...tree.entries.keys()].every(
-    (path) => !path.startsWith(directory) || !MODULE_FILE.test(path) || modules.has(path),
-  );
-  const isKept = modulesOfIndex(base.indexes.get('modules.dep')).every((path) =>
-    isLeft(tree, directory + path),
-  );
-  if (!isWhole || !isKept) return undefined;
-  const ownConfig = new Map([...tree.files].filter(([path]) => path.includes('/depmod.d/')));
-  const added = [...modules].map(([path, module]) => ({ path: path.slice(directory.length), module }));
-  try {
-    const { files } = await mergeWithBase({ image, base, kernel, added, ownConfig }, io);
-    return { kind: 'merged', files };
-  } catch (error) {
-    if (!(error instanceof KmodError) || !(error instanceof ModuleError || error instanceof LayerError))
-      throw error;
-    return { kind: 'refused', isFatal: FATAL.includes(error.code), why: error.message, hint: error.hint };
-  }
 }

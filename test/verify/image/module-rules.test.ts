@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { readModule } from '../../../src/kmod/read-module.ts';
+import { readBaseModules } from '../../../src/layer/base.ts';
 import type { OpenedImage } from '../../../src/oci/open-image.ts';
 import {
   file,
@@ -12,6 +13,7 @@ import {
   openQuickstart,
   type RawEntry,
 } from '../../support/layered-image.ts';
+import { makeTestIo } from '../../support/io.ts';
 import { makeModule } from '../../kmod/depmod/make-module.ts';
 import { brief, lint, lintLayers } from './support.ts';
 
@@ -127,6 +129,62 @@ describe('rules on indexes', () => {
     const findings = await lintLayers(base, good, [file(`${MODULES}/extra/hello/.wh.kl_provider.ko`, '')]);
 
     expect(brief(findings)).toEqual([`error index-without-file ${PROVIDER_PATH}`]);
+  });
+
+  describe('where the base had modules that are gone', () => {
+    const DUMMY = 'kernel/drivers/net/dummy.ko.xz';
+    const gone = file(`${MODULES}/kernel/drivers/net/.wh.dummy.ko.xz`, '');
+    let instead: readonly RawEntry[];
+
+    beforeAll(async () => {
+      const found = await readBaseModules(base, { kernel: KERNEL, paths: [DUMMY] }, makeTestIo());
+      instead = await layerWith(base, { 'updates/dummy.ko.xz': found.get(DUMMY)! });
+    });
+
+    it('compares as ever when another file takes the place of each', async () => {
+      const isAlias = ({ name }: RawEntry): boolean => name.includes('/modules.alias');
+
+      expect(brief(await lintLayers(base, [gone, ...instead]))).toEqual([
+        `note initramfs ${MODULES}/updates/dummy.ko.xz`,
+      ]);
+      expect(await lintLayers(base, [gone, ...instead.filter((entry) => !isAlias(entry))])).toMatchObject([
+        { rule: 'index-not-depmod', severity: 'warning', path: `${MODULES}/modules.alias` },
+        { rule: 'initramfs' },
+      ]);
+    });
+
+    it('says that it did not compare when one is only removed', async () => {
+      const before = await layered(base, [good]);
+      const provider = { path: 'extra/hello/kl_provider.ko', module: readModule(PROVIDER) };
+      const image = await layered(before, [
+        [file(`${MODULES}/extra/hello/.wh.kl_consumer.ko`, ''), ...(await indexesWith(base, [provider]))],
+      ]);
+
+      expect(await lint(image, { base: before })).toMatchObject([
+        { rule: 'removes-module', severity: 'warning' },
+        {
+          rule: 'index-unchecked',
+          severity: 'note',
+          message: expect.stringContaining(
+            '1 module of the base (extra/hello/kl_consumer.ko) that the layers remove',
+          ) as unknown,
+        },
+      ]);
+    });
+  });
+
+  it('says that it did not compare with modules that are links', async () => {
+    const path = 'weak-updates/kl_provider.ko';
+    const indexes = await indexesWith(base, [{ path, module: readModule(PROVIDER) }]);
+    const link: RawEntry = {
+      name: `${MODULES}/${path}`,
+      type: 'symlink',
+      linkname: '../../other/extra/kl_provider.ko',
+    };
+
+    expect(await lintLayers(base, [link, ...indexes])).toMatchObject([
+      { rule: 'index-unchecked', message: expect.stringContaining(path) as unknown },
+    ]);
   });
 
   it('tells indexes that lack a dependency from those in another order', async () => {
