@@ -18,6 +18,25 @@ export {
 export type { ErrorOptions, SpecProblem } from './errors.ts';
 export type { BuildEvent, Report, Stage } from './events.ts';
 export type { Cache, Files, Io } from './io.ts';
+export {
+  makeDay1MachineConfig,
+  ProduceMachineConfig,
+  produceMachineConfig,
+} from './manifests/day1/produce.ts';
+export type {
+  Activation,
+  Day1CommonOptions,
+  Day1DriverOptions,
+  Day1DriversOptions,
+  Day1ImageOptions,
+  Day1ModuleEntry,
+  Day1ModuleOptions,
+  Day1Options,
+  LoaderName,
+} from './manifests/day1/options.ts';
+export type { IgnitionConfig, MachineConfig } from './manifests/machine-config.ts';
+export type { IgnitionFile } from './manifests/ignition-file.ts';
+export type { SystemdUnit } from './manifests/systemd-unit.ts';
 export { makeOsImageMachineConfig } from './manifests/os-image.ts';
 export type { OsImageMachineConfig, OsImageOptions } from './manifests/os-image.ts';
 export { toYaml } from './manifests/yaml.ts';

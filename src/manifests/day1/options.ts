@@ -6,12 +6,10 @@ import type { AbsolutePath, NodePath } from '../ignition-file.ts';
 import type { NodeParts } from '../machine-config.ts';
 
 /** What loads the modules on a node; `LOADERS` has one function for each. */
-export const LOADER_NAMES = ['host', 'kmm', 'kvc', 'sro'] as const;
+export const LOADER_NAMES = ['host', 'kmm'] as const;
 
 /** - `host`: the host's own podman and modprobe, without a worker image; any number of drivers.
- *  - `kmm`: as Kernel Module Management does it, with its worker image; one driver.
- *  - `kvc`: as kmods-via-containers does it: an instance of `kmods-via-containers@.service` for each driver.
- *  - `sro`: as the Special Resource Operator's recipes did it: a service and a script for each driver. */
+ *  - `kmm`: as Kernel Module Management does it, with its worker image; one module. */
 export type LoaderName = (typeof LOADER_NAMES)[number];
 
 /** When the modules of an image that was just pulled are loaded.

@@ -13,7 +13,7 @@ const SHORT = {
   module: 'ice',
 } as const;
 const DRIVER = { name: 'ice', image: `quay.io/acme/ice@${DIGEST}`, modules: [{ name: 'ice' }] };
-const LONG = { name: '99-worker-ice', pool: 'worker', loader: 'sro', drivers: [DRIVER] } as const;
+const LONG = { name: '99-worker-ice', pool: 'worker', loader: 'kmm', drivers: [DRIVER] } as const;
 
 /** The paths of the problems of options of any kind. */
 function problemsOf(options: unknown): readonly string[] {

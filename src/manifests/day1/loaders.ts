@@ -1,0 +1,9 @@
+import { hostLoader } from './host.ts';
+import { kmmLoader } from './kmm.ts';
+import type { Day1Loader, LoaderName } from './options.ts';
+
+/** What makes the files and units of each loader. */
+export const LOADERS: Readonly<Record<LoaderName, Day1Loader>> = {
+  host: hostLoader,
+  kmm: kmmLoader,
+};
