@@ -3,20 +3,28 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { worldDirectory } from '../test/support/world.ts';
+import { benchBoot } from './boot.ts';
 import { benchDepmod } from './depmod.ts';
 import { benchLayering } from './layering.ts';
 import { benchStartUp } from './start-up.ts';
 import { type Row, tableOf } from './table.ts';
+import { benchVerify } from './verify.ts';
 
 /**
- * Measures what users wait for, side by side with the peers, in one run: `npm run bench [-- layering depmod start-up]`.
+ * Measures what users wait for, side by side with the peers, in one run: `npm run bench [-- depmod verify ...]`.
  * Needs root and `npm run world -- --bench`. Prints tables and writes `.world/bench/results.json`.
  */
 async function main(names: readonly string[]): Promise<void> {
   const directory = join(worldDirectory(), 'bench');
   mkdirSync(directory, { recursive: true });
   execFileSync('npm', ['run', '--silent', 'build'], { stdio: 'inherit' });
-  const benches = { 'start-up': benchStartUp, depmod: benchDepmod, layering: benchLayering };
+  const benches = {
+    'start-up': benchStartUp,
+    depmod: benchDepmod,
+    verify: benchVerify,
+    boot: benchBoot,
+    layering: benchLayering,
+  };
   const wanted = Object.entries(benches).filter(([name]) => names.length === 0 || names.includes(name));
   const results: Record<string, readonly Row[]> = {};
   for (const [name, bench] of wanted) {

@@ -6,6 +6,8 @@ export interface Row {
   readonly samples: readonly Sample[];
   /** The rows that this one is compared with, and how many times faster this one should be. */
   readonly against?: readonly { readonly name: string; readonly goal: number }[];
+  /** Most memory that it should take at its peak. */
+  readonly maxRssBytes?: number;
   /** What else was measured, in words. */
   readonly notes?: readonly string[];
 }
@@ -38,17 +40,32 @@ export function tableOf(rows: readonly Row[]): string {
       )
       .join('  '),
   );
-  return [...text, ...rows.flatMap((row) => [...ratiosOf(row, rows), ...(row.notes ?? [])])].join('\n');
+  return [
+    ...text,
+    ...rows.flatMap((row) => [...ratiosOf(row, rows), ...memoryOf(row), ...(row.notes ?? [])]),
+  ].join('\n');
 }
 
 function ratiosOf({ name, samples, against = [] }: Row, rows: readonly Row[]): string[] {
   return against.flatMap(({ name: peerName, goal }) => {
     const peer = rows.find((row) => row.name === peerName);
     if (peer === undefined) return [];
-    const ratio = median(peer.samples).wallMs / median(samples).wallMs;
+    const [theirs, ours] = [median(peer.samples), median(samples)];
+    const ratio = theirs.wallMs / ours.wallMs;
     const verdict = ratio >= goal ? 'reached' : 'MISSED';
-    return [`${name}: ${ratio.toFixed(2)}x as fast as ${peerName} (goal ${goal.toFixed(2)}x: ${verdict})`];
+    const cpu = (ours.cpuMs / theirs.cpuMs).toFixed(2);
+    return [
+      `${name}: ${ratio.toFixed(2)}x as fast as ${peerName} (goal ${goal.toFixed(2)}x: ${verdict}), with ${cpu}x its CPU time`,
+    ];
   });
+}
+
+/** Every run counts: a peak is no peak when half of the runs stay below it. */
+function memoryOf({ name, samples, maxRssBytes }: Row): string[] {
+  if (maxRssBytes === undefined) return [];
+  const most = Math.max(...samples.map(({ rssBytes }) => rssBytes));
+  const verdict = most <= maxRssBytes ? 'reached' : 'MISSED';
+  return [`${name}: ${megabytes(most)} MB at most (goal ${megabytes(maxRssBytes)} MB: ${verdict})`];
 }
 
 function seconds(ms: number): string {
