@@ -28,8 +28,10 @@ export interface VerifyDirectoryOptions {
   readonly cwd: string;
 }
 
-/** From so many modules on it pays to unpack them beside the thread that looks at them. */
-const MANY = 200;
+/** From so many modules on it pays to read them in another thread, and from so many on in several. */
+const [SOME, MANY] = [16, 200];
+/** Modules that are read while the indexes are: the memory that they take is the limit. */
+const EARLY = 64;
 
 /**
  * Verifies files against a kernel whose modules are in a directory, or all of these modules. Files of the directory are
@@ -49,16 +51,17 @@ export async function verifyOnDirectory(
     files === undefined
       ? { own: known, foreign: [] }
       : await partFiles(files, known, { directory: base.directory, cwd });
-  const kernelFiles = await findKernelFiles(base, kernel);
-  const placed = await placeModules(await readAll(foreign));
-  const merged =
-    placed.added.length === 0
-      ? { files: new Map<string, Uint8Array>() }
-      : await tryMerge(() => mergeIntoDirectory(base, placed.added, kernel));
-  const facts = { release: kernel, arch: arch ?? (await archOfKernel(kernelFiles)) };
-  const readBase = (path: string): Promise<Buffer> => readFile(join(base.directory, path));
-  const pool = own.length >= MANY ? openReaderPool() : undefined;
+  const pool = own.length < SOME ? undefined : openReaderPool(own.length < MANY ? { threads: 1 } : {});
   try {
+    pool?.expect(own.slice(0, EARLY).map((path) => join(base.directory, path)));
+    const kernelFiles = await findKernelFiles(base, kernel);
+    const placed = await placeModules(await readAll(foreign));
+    const merged =
+      placed.added.length === 0
+        ? { files: new Map<string, Uint8Array>() }
+        : await tryMerge(() => mergeIntoDirectory(base, placed.added, kernel));
+    const facts = { release: kernel, arch: arch ?? (await archOfKernel(kernelFiles)) };
+    const readBase = (path: string): Promise<Buffer> => readFile(join(base.directory, path));
     const { tree, evidence } = await prove(
       {
         kernel: facts,

@@ -13,6 +13,8 @@ export interface ReaderPool {
    * @throws {ModuleError} as `decompressModule` does; errors of the file system.
    */
   read(file: string): Promise<Uint8Array>;
+  /** Starts with files that will be read first, while the thread that asks has other things to do. */
+  readonly expect: (files: readonly string[]) => void;
   /** How many threads do it now; none: the one that asks does. */
   readonly countThreads: () => number;
   /** Ends the threads. */
@@ -43,10 +45,19 @@ export function openReaderPool({
     all.push(thread);
   }
   const running = (): ReaderThread[] => all.filter((thread) => thread.isRunning());
+  const expected = new Map<string, Promise<Uint8Array | undefined>>();
+  const ask = async (file: string): Promise<Uint8Array | undefined> => {
+    const [least] = running().sort((left, right) => left.countJobs() - right.countJobs());
+    return least?.read(file);
+  };
   return {
     read: async (file) => {
-      const [least] = running().sort((left, right) => left.countJobs() - right.countJobs());
-      return (await least?.read(file)) ?? decompressModule(await readFile(file));
+      const asked = expected.get(file) ?? ask(file);
+      expected.delete(file);
+      return (await asked) ?? decompressModule(await readFile(file));
+    },
+    expect: (files) => {
+      for (const file of running().length === 0 ? [] : files) expected.set(file, ask(file));
     },
     countThreads: () => running().length,
     close: async () => {

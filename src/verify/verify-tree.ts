@@ -67,14 +67,15 @@ export async function verifyTree(request: VerifyTreeRequest): Promise<TreeReport
   const subjects = examined.flatMap(({ subject }) => (subject === undefined ? [] : [subject]));
   const tree = makeModuleTree(indexes, subjects, kernel);
   const ofBase = new Set(request.modules.flatMap(({ path, isOfBase = false }) => (isOfBase ? [path] : [])));
+  const added = subjects.filter(({ path }) => !ofBase.has(path));
   const overrides =
-    request.baseIndexes === undefined
+    request.baseIndexes === undefined || added.length === 0
       ? []
       : await findOverrides({
           kernel,
           base: readTreeIndexes(request.baseIndexes),
           merged: indexes,
-          added: subjects.filter(({ path }) => !ofBase.has(path)),
+          added,
           readBaseModules: request.readBaseModules,
         });
   const filesByName = groupByName(files);

@@ -57,6 +57,16 @@ describe('openReaderPool()', () => {
     });
   });
 
+  it('gives files that it was told to expect, each as often as it is asked for', async () => {
+    await withPool(workerFile, async (pool) => {
+      pool.expect([fileOf('xz'), join(scratch, 'none')]);
+
+      expect(module.equals(await pool.read(fileOf('xz')))).toBe(true);
+      expect(module.equals(await pool.read(fileOf('xz')))).toBe(true);
+      await expect(pool.read(join(scratch, 'none'))).rejects.toThrow(/ENOENT/);
+    });
+  });
+
   it('says of files that cannot be read or unpacked why', async () => {
     const damaged = join(scratch, 'damaged.ko.xz');
     await writeFile(damaged, (await readFile(fileOf('xz'))).subarray(0, -1));
