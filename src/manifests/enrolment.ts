@@ -100,7 +100,11 @@ One of these is enough for a machine.
 2. The signature database of the firmware (db), from the running system, where the KEK is yours:
 
 ${update}
+     chattr -i /sys/firmware/efi/efivars/db-d719b2cb-3d3a-4596-a3bc-dad00e67656f
      efi-updatevar -a -f db-append.auth db
+     systemctl reboot                      # the kernel reads db when it starts
+
+   Linux guards the variable until chattr takes the guard away; the firmware takes the update only with a signature by the KEK.
 
    In Setup Mode, firmware takes it without a signature: efi-updatevar -a -e -f db.esl db
 
