@@ -137,7 +137,7 @@ export async function buildImage(request: BuildImageRequest, io: Io): Promise<Bu
     layer: {
       digest: made.digest,
       diffId: made.diffId,
-      sizeBytes: made.bytes.length,
+      sizeBytes: made.sizeBytes,
       overridden: made.overridden,
       indexes: made.indexes,
       files: made.files.map(({ path, bytes }) => ({ path, sizeBytes: bytes.length })),

@@ -22,16 +22,18 @@ const MAX_NAME_BYTES = 255;
 const MAX_PATH_BYTES = 4095;
 
 /**
- * Writes a tar that depends on nothing but paths, modes and bytes: entries sorted by path, parents before children,
+ * The parts of a tar that depends on nothing but paths, modes and bytes: entries sorted by path, parents before children,
  * owner 0:0, one time stamp, ustar headers with PAX records for long paths.
  *
  * Parent directories are written as 0755: an engine that unpacks a layer on its own makes up the modes of directories
  * that are not in it, while ostree keeps those of the base.
  *
+ * Bytes of files are among the parts as they are, and not copied: firmware of hundreds of megabytes is held once.
+ *
  * @throws {LayerError} `PATH_INVALID` or `PATH_CONFLICT`.
  * @see https://pubs.opengroup.org/onlinepubs/9699919799/utilities/pax.html
  */
-export function writeTar(files: readonly LayerFile[]): Buffer {
+export function tarParts(files: readonly LayerFile[]): readonly Uint8Array[] {
   const byPath = new Map<string, LayerFile>();
   const directories = new Set<string>();
   for (const file of files) {
@@ -59,7 +61,7 @@ export function writeTar(files: readonly LayerFile[]): Buffer {
     }
   }
   parts.push(Buffer.alloc(2 * BLOCK_BYTES));
-  return Buffer.concat(parts);
+  return parts;
 }
 
 interface Entry {

@@ -7,8 +7,9 @@ import { type Family, inFamily, MEDIA_TYPES } from './media-type.ts';
 
 /** A compressed layer that is ready to be pushed. */
 export interface NewLayer {
-  /** gzip bytes. */
-  readonly bytes: Uint8Array;
+  /** gzip bytes, in pieces: they are never needed as one. */
+  readonly chunks: readonly Uint8Array[];
+  readonly sizeBytes: number;
   readonly digest: Digest;
   /** Digest of the tar inside. */
   readonly diffId: Digest;
@@ -33,7 +34,7 @@ export interface AppendOptions {
 export interface AppendedImage {
   readonly manifest: RawManifest;
   readonly config: { readonly descriptor: Descriptor; readonly bytes: Uint8Array };
-  readonly layer: { readonly descriptor: Descriptor; readonly bytes: Uint8Array };
+  readonly layer: { readonly descriptor: Descriptor; readonly chunks: readonly Uint8Array[] };
   readonly baseLayers: readonly Descriptor[];
 }
 
@@ -58,7 +59,7 @@ export function appendLayer(options: AppendOptions): AppendedImage {
   const layerDescriptor: Descriptor = {
     mediaType: types.layerGzip,
     digest: layer.digest,
-    sizeBytes: layer.bytes.length,
+    sizeBytes: layer.sizeBytes,
     ...(family === 'oci' && Object.keys(options.layerAnnotations).length > 0
       ? { annotations: options.layerAnnotations }
       : {}),
@@ -88,7 +89,7 @@ export function appendLayer(options: AppendOptions): AppendedImage {
   return {
     manifest,
     config: { descriptor: config, bytes: configBytes },
-    layer: { descriptor: layerDescriptor, bytes: layer.bytes },
+    layer: { descriptor: layerDescriptor, chunks: layer.chunks },
     baseLayers,
   };
 }

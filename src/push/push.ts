@@ -82,12 +82,9 @@ async function writeBlobs(
     const absent = await withoutThoseIn(to, missing, signal);
     counts.copiedBytes += await copyBlobs(absent, { base, to, signal, report: io.report });
   };
-  const writeOwn = [image.layer, image.config].map(
-    ({ descriptor, bytes }) =>
-      () =>
-        to.writeBlob(descriptor, () => [bytes]),
-  );
-  await runAll([provideBase, ...writeOwn], { atOnce: 3, signal, giveUp });
+  const writeLayer = (): Promise<void> => to.writeBlob(image.layer.descriptor, () => image.layer.chunks);
+  const writeConfig = (): Promise<void> => to.writeBlob(image.config.descriptor, () => [image.config.bytes]);
+  await runAll([provideBase, writeLayer, writeConfig], { atOnce: 3, signal, giveUp });
   io.signal.throwIfAborted();
 }
 

@@ -49,7 +49,7 @@ const FILES = [
 describe('a layer of ours', () => {
   it('is listed by GNU tar: sorted, parents first, root owned, one time', async () => {
     const file = join(scratch, 'layer.tar.gz');
-    await writeFile(file, (await makeLayer(FILES)).bytes);
+    await writeFile(file, (await makeLayer(FILES)).chunks);
 
     const { stdout, stderr } = await run(
       'tar',
@@ -80,7 +80,7 @@ describe('a layer of ours', () => {
     const root = join(scratch, 'unpacked');
     await mkdir(root);
     const file = join(scratch, 'layer-2.tar.gz');
-    await writeFile(file, (await makeLayer(FILES)).bytes);
+    await writeFile(file, (await makeLayer(FILES)).chunks);
 
     await run('tar', ['-xzf', file, '-C', root]);
 

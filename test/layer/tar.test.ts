@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { LayerError } from '../../src/errors.ts';
-import { type LayerFile, writeTar } from '../../src/layer/tar.ts';
+import { type LayerFile, tarParts } from '../../src/layer/tar.ts';
 import { walkLayer } from '../../src/oci/layer-reader.ts';
 import { extract, type Header } from 'tar-stream';
 import { anyText } from '../support/any-text.ts';
@@ -48,7 +48,12 @@ const layerFile = fc.record({
   bytes: fc.uint8Array({ maxLength: 2000 }),
 });
 
-describe('writeTar()', () => {
+/** The tar as one. */
+function writeTar(files: readonly LayerFile[]): Buffer {
+  return Buffer.concat(tarParts(files));
+}
+
+describe('tarParts()', () => {
   it('writes what tar-stream and our reader read back', async () => {
     await fc.assert(
       fc.asyncProperty(

@@ -7,7 +7,8 @@ import { type ImageManifest, parseManifest } from '../../src/oci/manifest.ts';
 import { type Family, MEDIA_TYPES } from '../../src/oci/media-type.ts';
 
 const LAYER = {
-  bytes: Buffer.from('gzip'),
+  chunks: [Buffer.from('gz'), Buffer.from('ip')],
+  sizeBytes: 4,
   digest: digestOf(Buffer.from('gzip')),
   diffId: digestOf(Buffer.from('tar')),
 };
@@ -89,7 +90,7 @@ describe('appendLayer()', () => {
     expect(manifest.layers[2]).toMatchObject({
       mediaType: MEDIA_TYPES[family].layerGzip,
       digest: LAYER.digest,
-      sizeBytes: LAYER.bytes.length,
+      sizeBytes: LAYER.sizeBytes,
     });
     expect(manifest.config).toEqual(image.config.descriptor);
     expect(image.config.descriptor).toEqual({
@@ -99,7 +100,7 @@ describe('appendLayer()', () => {
     });
     expect(config.diffIds).toEqual([...base.config.diffIds, LAYER.diffId]);
     expect(image.baseLayers).toEqual(base.manifest.layers);
-    expect(image.layer.bytes).toBe(LAYER.bytes);
+    expect(image.layer.chunks).toBe(LAYER.chunks);
   });
 
   it('writes the image of a Docker base as OCI when asked to: same blobs, same config, other types', () => {
