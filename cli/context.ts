@@ -11,6 +11,8 @@ export interface CliContext {
   readonly stdout: TextOutput;
   /** Progress, warnings and errors. */
   readonly stderr: TextOutput;
+  /** All of stdin, for those who write `-` as a file. */
+  readonly readStdin: () => Promise<Uint8Array>;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Directory that relative paths start at; absolute. */
   readonly cwd: string;

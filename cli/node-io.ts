@@ -32,5 +32,7 @@ export async function makeNodeIo(options: NodeIoOptions = {}): Promise<Io> {
     for (const cleanUp of cleanups) cleanUp();
   });
   const nowhere = { write: () => undefined, isTty: false };
-  return makeIo({ stdout: nowhere, stderr: nowhere, env, cwd, signal, cleanups }, options, report);
+  const readStdin = (): Promise<Uint8Array> => Promise.resolve(new Uint8Array());
+  const context = { stdout: nowhere, stderr: nowhere, readStdin, env, cwd, signal, cleanups };
+  return makeIo(context, options, report);
 }

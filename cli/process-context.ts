@@ -22,6 +22,11 @@ export function makeProcessContext(): CliContext {
   return {
     stdout: outputTo(process.stdout),
     stderr: outputTo(process.stderr),
+    async readStdin() {
+      const chunks: Buffer[] = [];
+      for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
+      return Buffer.concat(chunks);
+    },
     env: process.env,
     cwd: process.cwd(),
     signal: controller.signal,

@@ -16,6 +16,7 @@ export interface RunCliOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly signal?: AbortSignal;
   readonly isTty?: boolean;
+  readonly stdin?: string;
 }
 
 /** A context that keeps what is written. */
@@ -28,6 +29,7 @@ export function contextOf(options: RunCliOptions = {}): {
   const context: CliContext = {
     stdout: { write: (text) => void (written.stdout += text), isTty },
     stderr: { write: (text) => void (written.stderr += text), isTty },
+    readStdin: () => Promise.resolve(Buffer.from(options.stdin ?? '')),
     env: options.env ?? {},
     cwd: options.cwd ?? process.cwd(),
     signal: options.signal ?? new AbortController().signal,

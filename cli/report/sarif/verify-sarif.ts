@@ -48,30 +48,19 @@ export function verifySarif(
   });
 }
 
-/** Findings about one file or image, for code scanning. */
+/** Findings about one image, for code scanning. */
 export interface LintedSubject {
   /** As the user named it. */
   readonly subject: string;
-  readonly findings: readonly (Finding & { readonly line?: number | undefined })[];
+  readonly findings: readonly Finding[];
 }
 
-/** What `lint` found, for code scanning. */
-export function lintSarif(
-  linted: readonly LintedSubject[],
-  { toolVersion }: { readonly toolVersion: string },
-): SarifLog {
-  return makeSarifLog(
-    linted.flatMap(({ subject, findings }) =>
-      findings.map((finding) => ({
-        ...findingProblem(finding, {
-          subject,
-          within: [resource(subject)],
-          identity: [withoutDigest(subject)],
-        }),
-        line: finding.line,
-      })),
+/** What was found in images, before it is SARIF. */
+export function imageProblems(linted: readonly LintedSubject[]): readonly Problem[] {
+  return linted.flatMap(({ subject, findings }) =>
+    findings.map((finding) =>
+      findingProblem(finding, { subject, within: [resource(subject)], identity: [withoutDigest(subject)] }),
     ),
-    { toolVersion, verb: 'lint', textOf: textOfRule },
   );
 }
 
@@ -223,7 +212,8 @@ const TEXTS: ReadonlyMap<string, RuleText> = new Map(
   Object.entries({ ...CHECK_TEXTS, ...BOOT_TEXTS, verdict: VERDICT_TEXT }),
 );
 
-function textOfRule(rule: string): RuleText {
+/** Texts of checks, of boots, and of rules of images. */
+export function textOfRule(rule: string): RuleText {
   return TEXTS.get(rule) ?? layerRuleText(rule);
 }
 

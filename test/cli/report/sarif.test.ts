@@ -5,7 +5,9 @@ import { Ajv } from 'ajv';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { LAYER_RULE_TEXTS } from '../../../cli/report/layer-rule-texts.ts';
-import { lintSarif, verifySarif } from '../../../cli/report/sarif/verify-sarif.ts';
+import { lintSarif } from '../../../cli/report/sarif/lint-sarif.ts';
+import { verifySarif } from '../../../cli/report/sarif/verify-sarif.ts';
+import type { ManifestFinding } from '../../../src/verify/manifest/finding.ts';
 import { CHECK_IDS } from '../../../src/verify/report.ts';
 import {
   bootOf,
@@ -44,6 +46,21 @@ const problemsOf = schemaCheck();
 
 function resultsOf(log: ReturnType<typeof verifySarif>): (typeof log.runs)[number]['results'] {
   return log.runs[0]!.results;
+}
+
+function manifestFinding(said: Partial<ManifestFinding>): ManifestFinding {
+  return {
+    rule: 'osimageurl-tag',
+    severity: 'warning',
+    file: '99-worker-ice.yaml',
+    document: 1,
+    object: 'MachineConfig 99-worker-ice',
+    path: 'spec.osImageURL',
+    line: 1,
+    source: '',
+    message: 'no',
+    ...said,
+  };
 }
 
 describe('verifySarif()', () => {
@@ -144,7 +161,10 @@ describe('verifySarif()', () => {
     ['\ud800/x', '%EF%BF%BD/x'],
   ])('writes %s as a URI', (path, uri) => {
     const log = lintSarif(
-      [{ subject: path, findings: [{ rule: 'a', severity: 'error', message: 'no' }] }],
+      {
+        images: [{ subject: path, findings: [{ rule: 'a', severity: 'error', message: 'no' }] }],
+        manifests: [],
+      },
       OPTIONS,
     );
 
@@ -165,17 +185,15 @@ describe('verifySarif()', () => {
   });
 
   it('tells two equal results apart', () => {
-    const finding = { rule: 'a', severity: 'error', message: 'no' } as const;
+    const finding = manifestFinding({ file: 'a.yaml' });
     const log = lintSarif(
-      [
-        {
-          subject: 'a.yaml',
-          findings: [
-            { ...finding, line: 3 },
-            { ...finding, line: 9 },
-          ],
-        },
-      ],
+      {
+        images: [],
+        manifests: [
+          { ...finding, line: 3 },
+          { ...finding, line: 9 },
+        ],
+      },
       OPTIONS,
     );
 
@@ -275,8 +293,8 @@ describe('verifySarif() of targets without a proof', () => {
 
 describe('rules of layers', () => {
   it('have texts, each of those in src/verify and no others', () => {
-    const files = readdirSync('src/verify', { recursive: true, withFileTypes: true }).filter(({ name }) =>
-      name.endsWith('.ts'),
+    const files = readdirSync('src/verify', { recursive: true, withFileTypes: true }).filter(
+      ({ name, parentPath }) => name.endsWith('.ts') && !parentPath.includes('manifest'),
     );
     const sources = files.map(({ parentPath, name }) => readFileSync(join(parentPath, name), 'utf8'));
     const missing = [...LAYER_RULE_TEXTS.keys()].filter(
@@ -293,15 +311,17 @@ describe('rules of layers', () => {
 describe('lintSarif()', () => {
   it('is valid, names the rule and is a category of its own', () => {
     const log = lintSarif(
-      [
-        {
-          subject: 'manifests/99-worker.yaml',
-          findings: [
-            { rule: 'osimageurl-tag', severity: 'warning', message: 'A tag is never pulled again.', line: 7 },
-          ],
-        },
-        { subject: 'clean.yaml', findings: [] },
-      ],
+      {
+        images: [{ subject: 'quay.io/a/clean:v1', findings: [] }],
+        manifests: [
+          manifestFinding({
+            file: 'manifests/99-worker.yaml',
+            line: 7,
+            message: 'a tag is never pulled again',
+            hint: 'Write a digest.',
+          }),
+        ],
+      },
       OPTIONS,
     );
     const [run] = log.runs;
@@ -312,13 +332,16 @@ describe('lintSarif()', () => {
     expect(run!.results[0]).toMatchObject({
       ruleId: 'osimageurl-tag',
       level: 'warning',
-      message: { text: 'A tag is never pulled again.' },
+      message: {
+        text: 'MachineConfig 99-worker-ice, spec.osImageURL: a tag is never pulled again.\nWrite a digest.',
+      },
       locations: [
         {
           physicalLocation: {
             artifactLocation: { uri: 'manifests/99-worker.yaml' },
             region: { startLine: 7 },
           },
+          logicalLocations: [{ name: 'MachineConfig 99-worker-ice', kind: 'resource' }],
         },
       ],
     });
