@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process';
-import { cp, mkdir, readdir, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { VerifyReport } from '../../src/verify/report.ts';
+import { accessibilityProblems, accessibleNodes, startBrowser, unfold } from '../support/browser.ts';
 import { type CliResult, runCli } from '../support/cli-process.ts';
 import { buildHelloImages, type HelloImages } from '../support/hello-images.ts';
 
@@ -34,6 +35,8 @@ describe('kmodlayer verify --boot', () => {
         '--secure-boot',
         '-o',
         'json',
+        '--report',
+        join(home, 'proof.html'),
       ],
       home,
     );
@@ -55,6 +58,7 @@ describe('kmodlayer verify --boot', () => {
       /^passes every static check of load_module; kernel .* refused 6 copies/,
     );
     expect(await readdir(join(home, 'tmp'))).toEqual([]);
+    await readInBrowser(await readFile(join(home, 'proof.html'), 'utf8'));
   });
 
   it('ends with 1 when the kernel refuses what it should load', async () => {
@@ -117,6 +121,32 @@ describe('kmodlayer verify --boot', () => {
     expect(stderr).toContain('/nowhere/OVMF_CODE.fd');
   });
 });
+
+/** The report of that boot, as people and screen readers get it. */
+async function readInBrowser(html: string): Promise<void> {
+  const browser = await startBrowser();
+  try {
+    const { page, requests, complaints } = await browser.open(html);
+    await unfold(page);
+
+    expect({ requests, complaints }).toEqual({ requests: [page.url()], complaints: [] });
+    expect(await accessibilityProblems(page)).toEqual([]);
+    const nodes = await accessibleNodes(page);
+    expect(nodes).toContainEqual({ role: 'heading', name: 'Boot passes', level: 3 });
+    const rowsOf = async (table: string): Promise<readonly string[]> =>
+      page.getByRole('table', { name: table }).locator('tbody tr').allInnerTexts();
+    const loaded = await rowsOf('What the booted kernel did with each module');
+    expect(loaded.map((row) => row.split(/\s+/, 2).join(' '))).toEqual(['kl_base loaded', 'kl_hello loaded']);
+    const copies = await rowsOf('Copies that the kernel must refuse');
+    expect(copies).toHaveLength(6);
+    for (const row of copies) expect(row).toMatch(/refused[\s\S]*Key was rejected by service/);
+    await expect(
+      page.getByText('Kernel is locked down from EFI Secure Boot').first().isVisible(),
+    ).resolves.toBe(true);
+  } finally {
+    await browser.close();
+  }
+}
 
 /** A copy of the built command, and a home, that nobody may read: a checkout may lie where only root can. */
 async function installForNobody(): Promise<{ readonly main: string; readonly home: string }> {
