@@ -32,6 +32,7 @@ import { objectNameFrom } from './spec/object-name.ts';
 import { type Driver, type DriverSet, pathFrom, referenceFrom } from './spec/spec.ts';
 import type { TargetReport } from './verify/report.ts';
 import { requireBuiltFor, requireLoadable } from './verify/require-loadable.ts';
+import { signatureWarnings } from './verify/signature-warnings.ts';
 import { verifyLayer } from './verify/verify-layer.ts';
 
 export interface BuildImageRequest {
@@ -110,6 +111,8 @@ export async function buildImage(request: BuildImageRequest, io: Io): Promise<Bu
   );
   request.onProof?.(proof, unit.id);
   requireLoadable(proof);
+  // Of a set that nobody signs, it was said before.
+  if (request.signers.length > 0) signatureWarnings(proof).forEach(io.report);
   const image = appendLayer({
     base,
     layer: made,

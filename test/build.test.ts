@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { access, readFile, writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type BuiltImage, openBase } from '../src/build-image.ts';
@@ -222,6 +222,23 @@ describe('build()', () => {
       expect((await openBuilt(directory, io, images[0]!.digest)).config.labels['io.kmodlayer.signer']).toBe(
         'unsigned',
       );
+    });
+  });
+
+  it('publishes nothing that is signed with a hash that the kernel cannot compute', async () => {
+    await withTemporaryDirectory(async (directory) => {
+      const set = makeSet(directory);
+      if (set.signing.type !== 'signers') throw new TypeError('The set is not signed');
+      const signers = [{ ...set.signing.signers[0], hash: 'sha512' as const }] as const;
+
+      const building = build({ ...set, signing: { type: 'signers', signers } }, OPTIONS, makeTestIo());
+
+      await expect(building).rejects.toMatchObject({
+        code: 'WOULD_NOT_LOAD',
+        message: expect.stringMatching(/cannot compute sha512 .* wanted sha256/) as string,
+        hint: "Sign with the hash that the kernel's own modules have.",
+      });
+      await expect(access(join(directory, 'out'))).rejects.toMatchObject({ code: 'ENOENT' });
     });
   });
 
