@@ -3,7 +3,14 @@ import { buildImage, type BuiltImage, openBase } from './build-image.ts';
 import { compile, type CompiledDriver } from './compile/compile.ts';
 import { SignError } from './errors.ts';
 import type { Io } from './io.ts';
-import { type CompileUnit, type ImageUnit, plan, type Plan, requireLayerable } from './plan/plan.ts';
+import {
+  type CompileUnit,
+  type ImageUnit,
+  plan,
+  type Plan,
+  requireLayerable,
+  requireNoKmodImages,
+} from './plan/plan.ts';
 import { resolve } from './resolve/resolve.ts';
 import type { Target } from './resolve/target.ts';
 import { openSigners } from './sign/open-signers.ts';
@@ -34,6 +41,7 @@ export async function planBuild(
   io: Io,
 ): Promise<{ readonly plan: Plan; readonly failures: readonly Failure[] }> {
   requireLayerable(set.targets);
+  requireNoKmodImages(set);
   const { targets, failures } = await resolveAll(set, options, io);
   return { plan: plan(set, options.only === undefined ? targets : targets.filter(options.only)), failures };
 }

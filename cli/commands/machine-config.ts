@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander';
 import type { CliContext } from '../context.ts';
+import { day1Command } from './machine-config-day1.ts';
 
 interface OsImageFlags {
   readonly name: string;
@@ -12,7 +13,8 @@ interface OsImageFlags {
 export function machineConfigCommand(context: CliContext): Command {
   return new Command('machine-config')
     .description('print one MachineConfig, from flags alone')
-    .addCommand(osImageCommand(context));
+    .addCommand(osImageCommand(context))
+    .addCommand(day1Command(context));
 }
 
 function osImageCommand(context: CliContext): Command {

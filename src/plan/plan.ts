@@ -1,4 +1,4 @@
-import { LayerError } from '../errors.ts';
+import { LayerError, SpecError } from '../errors.ts';
 import type { Arch } from '../oci/arch.ts';
 import type { Target } from '../resolve/target.ts';
 import type { Driver, DriverSet, TargetSelection } from '../spec/driver-set.ts';
@@ -50,6 +50,18 @@ export function plan(set: Pick<DriverSet, 'drivers'>, targets: readonly Target[]
 /** A target in a few words: version, architecture and stream. */
 export function targetId({ release, arch, stream }: Target): string {
   return `${release.version} ${arch} ${stream}`;
+}
+
+/**
+ * Refuses sets whose drivers are not all in the layered image.
+ *
+ * @throws {SpecError} `USAGE`.
+ */
+export function requireNoKmodImages({ publish, rollout }: Pick<DriverSet, 'publish' | 'rollout'>): void {
+  if (publish.kmodImage === undefined && (rollout.day1 ?? []).length === 0) return;
+  throw new SpecError('USAGE', 'Cannot build drivers for Day 1: this version does not make kmod images', {
+    hint: 'Leave "publish.kmodImage" and "rollout.day1" out to build; "machine-config day1 -f" makes manifests from them.',
+  });
 }
 
 /**

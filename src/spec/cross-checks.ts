@@ -17,6 +17,7 @@ export function crossCheck(document: SpecDocument): readonly SpecProblem[] {
   checkReleases(record(set['targets']), report);
   checkTwice(list(record(set['rollout'])['pools']), ['rollout', 'pools'], report);
   checkDrivers(list(set['drivers']), report);
+  checkDay1(set, report);
   checkSigning(set['sign'], report);
   checkThrowAway(set, report);
   return problems;
@@ -71,6 +72,33 @@ function checkThrowAway({ sign, publish }: Readonly<Record<string, unknown>>, re
     'What is signed with a key that is thrown away cannot be published',
     'Write "oci:DIRECTORY", or leave "sign" as it is and build with --throw-away-key.',
   );
+}
+
+function checkDay1(set: Readonly<Record<string, unknown>>, report: Reporter): void {
+  const path = ['rollout', 'day1'];
+  const day1 = list(record(set['rollout'])['day1']);
+  checkTwice(day1, path, report);
+  const known = list(set['drivers']).map((driver) => record(driver)['name']);
+  day1.forEach((name, index) => {
+    if (typeof name === 'string' && !known.includes(name)) {
+      const nearest = findNearest(
+        name,
+        known.filter((one) => typeof one === 'string'),
+      );
+      report(
+        [...path, index],
+        `No driver of this set is ${quote(name)}`,
+        nearest === undefined ? 'Name one of "drivers".' : `Did you mean ${quote(nearest)}?`,
+      );
+    }
+  });
+  if (day1.length > 0 && record(set['publish'])['kmodImage'] === undefined) {
+    report(
+      path,
+      'Day 1 units have no image to pull',
+      'Say under "publish.kmodImage" which repository has the kmod images.',
+    );
+  }
 }
 
 function signerKind(signer: Readonly<Record<string, unknown>>): keyof typeof SIGNER_KEYS | undefined {

@@ -21,10 +21,14 @@ export interface DriverSet {
   readonly publish: {
     /** Repository of the layered images, without tag and digest. */
     readonly osImage: Reference;
+    /** Repository of the kmod images, without tag and digest. */
+    readonly kmodImage?: Reference | undefined;
   };
   readonly rollout: {
     /** Names of MachineConfigPools; `worker` when the spec names none. */
     readonly pools: readonly string[];
+    /** Names of the drivers that Day 1 units load, in this order. */
+    readonly day1?: readonly string[];
   };
 }
 

@@ -8,8 +8,6 @@ import { Spec } from './schema.ts';
 const NOT_YET: Readonly<Record<string, readonly string[]>> = {
   'drivers[].source': ['archive', 'srpm', 'rpm', 'dkms', 'image'],
   'drivers[]': ['dependsOn'],
-  publish: ['kmodImage'],
-  rollout: ['day1'],
 };
 
 /** What is wrong with the shape or the values of a document, in the order of its lines. */

@@ -201,6 +201,9 @@ export const Spec = z
     sign: Signing,
     publish: z.strictObject({
       osImage: parsed(values.parseRepository).describe('Repository that receives the layered images.'),
+      kmodImage: parsed(values.parseRepository)
+        .optional()
+        .describe('Repository of the images that Day 1 units pull, with a tag for each kernel.'),
     }),
     rollout: z
       .strictObject({
@@ -209,6 +212,10 @@ export const Spec = z
           .min(1)
           .prefault(['worker'])
           .describe('MachineConfigPools that get the images.'),
+        day1: z
+          .array(text({ ...values.DNS_LABEL, what: 'driver name' }))
+          .prefault([])
+          .describe('Drivers that Day 1 units load, in this order; the others are in the layered image.'),
       })
       .prefault({}),
   })

@@ -1,7 +1,8 @@
 import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { inputHashOf } from '../../src/plan/input-hash.ts';
-import { plan, requireLayerable } from '../../src/plan/plan.ts';
+import { parseReference } from '../../src/oci/reference.ts';
+import { plan, requireLayerable, requireNoKmodImages } from '../../src/plan/plan.ts';
 import { resolve as resolveRelease } from '../../src/resolve/resolve.ts';
 import type { Target } from '../../src/resolve/target.ts';
 import { parseOpenShiftVersion } from '../../src/spec/openshift-version.ts';
@@ -57,6 +58,27 @@ describe('plan()', () => {
       'two for 5.14.0-427.2.el9_4.x86_64',
     ]);
     expect(images[1]?.compiles[0]).toBe(images[0]?.compiles[0]);
+  });
+});
+
+describe('requireNoKmodImages()', () => {
+  const osImage = parseReference('quay.io/acme/os');
+
+  it('takes sets whose drivers are all in the layered image', () => {
+    expect(() => {
+      requireNoKmodImages({ publish: { osImage }, rollout: { pools: ['worker'], day1: [] } });
+    }).not.toThrow();
+  });
+
+  it.each([
+    { publish: { osImage, kmodImage: osImage }, rollout: { pools: ['worker'] } },
+    { publish: { osImage }, rollout: { pools: ['worker'], day1: ['ice'] } },
+  ])('refuses drivers that Day 1 units load', (set) => {
+    expect(() => {
+      requireNoKmodImages(set);
+    }).toThrow(
+      expect.objectContaining({ code: 'USAGE', message: expect.stringContaining('kmod images') as string }),
+    );
   });
 });
 

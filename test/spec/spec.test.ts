@@ -236,8 +236,6 @@ describe('parseSpec() on keys that belong to later versions', () => {
     ['directory: ./src', 'dkms: {}', 'drivers[0].source.dkms'],
     ['directory: ./src', 'image: quay.io/a/b:1', 'drivers[0].source.image'],
     ['    version: 1.0.0', '    version: 1.0.0\n    dependsOn: [b]', 'drivers[0].dependsOn'],
-    ['publish:', 'publish:\n  kmodImage: quay.io/a/b', 'publish.kmodImage'],
-    ['publish:', 'rollout: { day1: [acme] }\npublish:', 'rollout.day1'],
   ])('says that %s -> %s is not supported yet', (piece, replacement, path) => {
     const problem = problemWith(piece, replacement);
 
@@ -252,6 +250,12 @@ describe('parseSpec() on what no single value shows', () => {
     ['directory: ./src', 'directory: ./src, files: [acme.ko]', '"source" has "directory" and "files"'],
     ['directory: ./src', '', '"source" has no "directory", "git" or "files"'],
     ['[4.18.4]', '[4.18.4, 4.18.4]', '"4.18.4" is there twice'],
+    ['publish:', 'rollout: { day1: [acme] }\npublish:', 'Day 1 units have no image to pull'],
+    [
+      'publish:',
+      'rollout: { day1: [akme] }\npublish:\n  kmodImage: quay.io/a/b',
+      'No driver of this set is "akme"',
+    ],
     ['[4.18.4]', '[4.18.4]\n  exclude: [{ release: 4.18.4, because: x }]', 'All releases are excluded'],
     ['[{ name: acme }]', '[{ name: a-b }, { name: a_b }]', 'Module "a_b" is there twice'],
     ['directory: ./src', 'files: [other.ko]', 'No file of the source is module "acme"'],

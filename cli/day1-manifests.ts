@@ -1,0 +1,156 @@
+import { SpecError } from '../src/errors.ts';
+import { day1OptionsOf } from '../src/manifests/day1/from-set.ts';
+import type { Day1Options } from '../src/manifests/day1/options.ts';
+import { makeDay1MachineConfig } from '../src/manifests/day1/produce.ts';
+import { toYaml } from '../src/manifests/yaml.ts';
+import type { Day1Flags } from './commands/machine-config-day1.ts';
+import type { CliContext } from './context.ts';
+import { makeFiles } from './io/files.ts';
+import { readInput } from './io/read-input.ts';
+
+/** Prints the MachineConfigs that flags or a spec ask for. */
+export async function printDay1(flags: Day1Flags, context: CliContext): Promise<void> {
+  const objects =
+    flags.file === undefined
+      ? [makeForFlags(optionsOf(flags))]
+      : (await optionsOfSpec(flags, flags.file, context)).map(makeDay1MachineConfig);
+  if (flags.output === 'yaml') {
+    context.stdout.write(toYaml(objects));
+    return;
+  }
+  const [only] = objects;
+  const list = objects.length === 1 ? only : { apiVersion: 'v1', kind: 'List', items: objects };
+  context.stdout.write(`${JSON.stringify(list, null, 2)}\n`);
+}
+
+/** Flags by the options that they give; the others have the name of their option in kebab case. */
+const FLAG_NAMES: Readonly<Record<string, string>> = {
+  replaces: '--remove-in-tree',
+  parameters: '--parameter',
+  drivers: '--module',
+  pullTimeoutSeconds: '--pull-timeout',
+  loadTimeoutSeconds: '--load-timeout',
+  authFile: '--node-authfile',
+};
+
+function makeForFlags(options: Day1Options): object {
+  try {
+    return makeDay1MachineConfig(options);
+  } catch (error) {
+    if (!(error instanceof SpecError)) throw error;
+    const problems = error.problems.map((problem) => ({ ...problem, path: flagOf(problem.path) }));
+    throw new SpecError('VALUE_INVALID', error.message, { cause: error, hint: error.hint, problems });
+  }
+}
+
+/** `--module` for `drivers[0].modules[1].name`. */
+function flagOf(path: string): string {
+  const option = path.replace(/^drivers\[0\]\.(?:modules\[\d+\]\.)?(?=[a-z])/, '');
+  const [name = ''] = /^[A-Za-z]*/.exec(option) ?? [];
+  if (path.startsWith('drivers[0].modules') && name === 'name') return '--module';
+  return FLAG_NAMES[name] ?? `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
+/** Flags give texts; what is missing or wrong in them is told by the one who reads options. */
+function optionsOf(flags: Day1Flags): Day1Options {
+  const { module: names = [], image: images = [], removeInTree, parameter: parameters = [] } = flags;
+  const entries = names.map((name, index) => ({
+    name,
+    parameters: parametersOf(name, names.length, parameters),
+    ...(index === 0 && removeInTree !== undefined ? { replaces: removeInTree } : {}),
+  }));
+  const common = { name: flags.name, pool: flags.pool, ...sharedOptions(flags) };
+  const image = {
+    image: imageOf(images),
+    ...defined({ firmware: flags.firmware, directory: flags.directory }),
+  };
+  const [only] = entries;
+  const options =
+    entries.length > 1
+      ? { ...common, drivers: [{ name: flags.name, ...image, modules: entries }] }
+      : { ...common, ...image, ...only, name: flags.name, module: only?.name };
+  return options as Day1Options;
+}
+
+/** One image as it is; several, or one with a kernel before it, by kernel. */
+function imageOf(images: readonly string[]): unknown {
+  const [first] = images;
+  if (images.length === 0 || (images.length === 1 && !/^[^/@]*=/.test(first ?? ''))) return first;
+  return Object.fromEntries(
+    images.map((text) => {
+      const at = text.indexOf('=');
+      if (at < 0) {
+        throw new SpecError(
+          'USAGE',
+          `Cannot use --image ${JSON.stringify(text.slice(0, 200))}: it names no kernel`,
+          {
+            hint: 'Write --image KERNEL=IMAGE@DIGEST for each kernel.',
+          },
+        );
+      }
+      return [text.slice(0, at), text.slice(at + 1)];
+    }),
+  );
+}
+
+/** Of several modules, a parameter says whose it is. */
+function parametersOf(
+  module: string,
+  moduleCount: number,
+  texts: readonly string[],
+): Readonly<Record<string, string>> {
+  const entries = texts.flatMap((text) => {
+    const at = text.indexOf('=');
+    const [owner, name] = splitName(text.slice(0, Math.max(at, 0)));
+    if (at < 0 || (moduleCount > 1 && owner === undefined)) {
+      throw new SpecError('USAGE', `Cannot use --parameter ${JSON.stringify(text.slice(0, 200))}`, {
+        hint: 'Write NAME=VALUE, or with several modules MODULE.NAME=VALUE.',
+      });
+    }
+    return owner === undefined || owner === module ? [[name, text.slice(at + 1)] as const] : [];
+  });
+  return Object.fromEntries(entries);
+}
+
+function splitName(text: string): readonly [string | undefined, string] {
+  const dot = text.indexOf('.');
+  return dot < 0 ? [undefined, text] : [text.slice(0, dot), text.slice(dot + 1)];
+}
+
+async function optionsOfSpec(
+  flags: Day1Flags,
+  file: string,
+  { cwd }: CliContext,
+): Promise<readonly Day1Options[]> {
+  for (const flag of ['name', 'pool', 'image', 'module', 'removeInTree', 'parameter', 'firmware'] as const) {
+    if (flags[flag] !== undefined) {
+      throw new SpecError('USAGE', `Cannot use ${flagOf(flag)} with --file: the spec says it`, {
+        hint: 'Change the spec, or leave --file out.',
+      });
+    }
+  }
+  const { parseSpec } = await import('../src/spec/spec.ts');
+  const bytes = await readInput(makeFiles(cwd), file);
+  const set = parseSpec(Buffer.from(bytes).toString('utf8'), file);
+  return day1OptionsOf(set).map((options) => ({ ...options, ...sharedOptions(flags) }));
+}
+
+/** Options that are the same whether modules come from flags or from a spec. */
+function sharedOptions(flags: Day1Flags): Readonly<Record<string, unknown>> {
+  const { loader, activation, workerImage, firmwareDirectory, remove } = flags;
+  return defined({
+    ...{ loader, activation, workerImage, firmwareDirectory, remove },
+    proxy: flags.proxy ? undefined : false,
+    authFile: flags.nodeAuthfile,
+    pullTimeoutSeconds: secondsOf(flags.pullTimeout),
+    loadTimeoutSeconds: secondsOf(flags.loadTimeout),
+  });
+}
+
+function secondsOf(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : /^\d{1,9}$/.test(text) ? Number(text) : NaN;
+}
+
+function defined(options: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+}

@@ -1,0 +1,47 @@
+import { SpecError } from '../../errors.ts';
+import { formatReference } from '../../oci/reference.ts';
+import type { Driver, DriverSet } from '../../spec/driver-set.ts';
+import { objectNameFrom } from '../../spec/object-name.ts';
+import type { Day1DriverOptions, Day1DriversOptions } from './options.ts';
+
+/** Where a kmod image has the firmware of its drivers. */
+const FIRMWARE_DIRECTORY = '/firmware';
+
+/**
+ * Options of the MachineConfigs that load the Day 1 drivers of a set, one for each pool. All drivers of a set are in one
+ * kmod image, which has a tag for each kernel.
+ *
+ * @throws {SpecError} `VALUE_INVALID` when the set has none.
+ */
+export function day1OptionsOf(set: DriverSet): readonly Day1DriversOptions[] {
+  const { rollout, publish } = set;
+  const names = rollout.day1 ?? [];
+  if (names.length === 0 || publish.kmodImage === undefined) {
+    throw new SpecError(
+      'VALUE_INVALID',
+      `Cannot make manifests of Day 1 from ${set.file}: it has no "day1"`,
+      {
+        hint: 'List drivers under "rollout.day1", and the repository of their images under "publish.kmodImage".',
+      },
+    );
+  }
+  const image = formatReference(publish.kmodImage);
+  const drivers = names.flatMap((name) =>
+    set.drivers.filter((driver) => driver.name === name).map((driver) => driverOf(driver, image)),
+  );
+  return rollout.pools.map((pool) => ({
+    name: objectNameFrom(`99-${pool}-${set.name}-day1`),
+    pool,
+    drivers,
+  }));
+}
+
+function driverOf({ name, modules, softdeps, firmware }: Driver, image: string): Day1DriverOptions {
+  return {
+    name,
+    image,
+    modules: modules.map(({ name, parameters, replaces }) => ({ name, parameters, replaces })),
+    softdeps,
+    ...(firmware === undefined ? {} : { firmware: FIRMWARE_DIRECTORY }),
+  };
+}
