@@ -154,7 +154,7 @@ async function installForNobody(): Promise<{ readonly main: string; readonly hom
   const home = join(images.scratch, 'home');
   await cp('dist', join(installed, 'dist'), { recursive: true });
   await cp('package.json', join(installed, 'package.json'));
-  for (const name of ['zx', 'xz-decompress', '@bokuweb/zstd-wasm'])
+  for (const name of ['zx', '@bokuweb/zstd-wasm'])
     await cp(join('node_modules', name), join(installed, 'node_modules', name), {
       recursive: true,
       dereference: true,
