@@ -31,7 +31,7 @@ export interface VerifyDirectoryOptions {
 /** From so many modules on it pays to read them in another thread, and from so many on in several. */
 const [SOME, MANY] = [16, 200];
 /** Modules that are read while the indexes are: the memory that they take is the limit. */
-const EARLY = 64;
+const EARLY = 16;
 
 /**
  * Verifies files against a kernel whose modules are in a directory, or all of these modules. Files of the directory are

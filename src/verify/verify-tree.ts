@@ -52,7 +52,7 @@ export interface TreeReport {
 }
 
 /** Modules that are read at a time: enough to keep some threads busy. */
-const AT_ONCE = 8;
+const AT_ONCE = 6;
 
 /**
  * Verifies modules in the tree that they are loaded from: each one by itself, what it needs from the others, which file
