@@ -100,7 +100,8 @@ interface Trial {
   readonly expected: ReadonlyMap<string, Buffer> | undefined;
 }
 
-function mergeTrial({ made, config, base, expected }: Trial): Outcome {
+function mergeTrial({ made: tree, config, base, expected }: Trial): Outcome {
+  const made = hasOutside(config) ? tree : { ...tree, outside: [] };
   const all = new Map(
     [...made.base.map(toAdded), ...made.outside.map(toOutside)].map((one) => [one.path, one.module]),
   );
@@ -119,12 +120,11 @@ function mergeTrial({ made, config, base, expected }: Trial): Outcome {
 }
 
 function indexTrial({ depmod, made, config, base, expected = base }: Trial): Outcome {
-  const hasOutside = configForKernel(config, KERNEL).externals.includes(outside);
   return treeOutcome(
     {
       modules: [...made.base, ...made.added]
         .map(toAdded)
-        .concat(hasOutside ? made.outside.map(toOutside) : []),
+        .concat(hasOutside(config) ? made.outside.map(toOutside) : []),
       ...{ config, kernelRelease: KERNEL, files: base },
       format: {
         layout: depmod.version >= 34 ? 'pre-order' : 'post-order',
@@ -134,6 +134,11 @@ function indexTrial({ depmod, made, config, base, expected = base }: Trial): Out
     },
     expected,
   );
+}
+
+/** Says whether the modules outside of the tree belong to it: what they export is nobody's otherwise. */
+function hasOutside(config: Trial['config']): boolean {
+  return configForKernel(config, KERNEL).externals.includes(outside);
 }
 
 /** Throws unless the outcome is what real depmod wrote, or a refusal that the tree gives a reason for. */
