@@ -38,7 +38,7 @@ export function day1Command(context: CliContext): Command {
       ),
     )
     .addOption(repeatable('--module <name>', 'module to load; may be repeated, in the order of loading'))
-    .option('--loader <loader>', 'what loads them on the node: host (the default) or kmm')
+    .option('--loader <loader>', 'what loads them on the node: host (the default), kmm, kvc or sro')
     .addOption(
       new Option(
         '--remove-in-tree <names>',

@@ -6,10 +6,12 @@ import type { AbsolutePath, NodePath } from '../ignition-file.ts';
 import type { NodeParts } from '../machine-config.ts';
 
 /** What loads the modules on a node; `LOADERS` has one function for each. */
-export const LOADER_NAMES = ['host', 'kmm'] as const;
+export const LOADER_NAMES = ['host', 'kmm', 'kvc', 'sro'] as const;
 
 /** - `host`: the host's own podman and modprobe, without a worker image; any number of drivers.
- *  - `kmm`: as Kernel Module Management does it, with its worker image; one module. */
+ *  - `kmm`: as Kernel Module Management does it, with its worker image; one module.
+ *  - `kvc`: as kmods-via-containers does it: an instance of `kmods-via-containers@.service` for each driver.
+ *  - `sro`: as recipes of the Special Resource Operator did it: a service and a script for each driver. */
 export type LoaderName = (typeof LOADER_NAMES)[number];
 
 /** When the modules of an image that was just pulled are loaded.
@@ -51,7 +53,9 @@ export interface Day1DriversOptions extends Day1CommonOptions {
   readonly drivers: readonly Day1DriverOptions[];
 }
 
-/** The same for one driver of one module. */
+/** The same for one driver of one module.
+ *  - `kvc`: as kmods-via-containers does it: an instance of `kmods-via-containers@.service` for each driver.
+ *  - `sro`: as recipes of the Special Resource Operator did it: a service and a script for each driver. */
 export interface Day1ModuleOptions extends Day1CommonOptions, Day1ImageOptions {
   /** The module, as `lsmod` shows it. */
   readonly module: string;
