@@ -2,6 +2,7 @@ import { SpecError } from '../src/errors.ts';
 import { day1OptionsOf } from '../src/manifests/day1/from-set.ts';
 import type { Day1Options } from '../src/manifests/day1/options.ts';
 import { makeDay1MachineConfig } from '../src/manifests/day1/produce.ts';
+import { makeVerifyScript } from '../src/manifests/day1/verify-script.ts';
 import { toYaml } from '../src/manifests/yaml.ts';
 import type { Day1Flags } from './commands/machine-config-day1.ts';
 import type { CliContext } from './context.ts';
@@ -12,7 +13,7 @@ import { readInput } from './io/read-input.ts';
 export async function printDay1(flags: Day1Flags, context: CliContext): Promise<void> {
   const objects =
     flags.file === undefined
-      ? [makeForFlags(optionsOf(flags))]
+      ? [makeForFlags(makeDay1MachineConfig, flags)]
       : (await optionsOfSpec(flags, flags.file, context)).map(makeDay1MachineConfig);
   if (flags.output === 'yaml') {
     context.stdout.write(toYaml(objects));
@@ -22,6 +23,24 @@ export async function printDay1(flags: Day1Flags, context: CliContext): Promise<
   const list = objects.length === 1 ? only : { apiVersion: 'v1', kind: 'List', items: objects };
   context.stdout.write(`${JSON.stringify(list, null, 2)}\n`);
 }
+
+/** Prints the script for the nodes of the MachineConfig that flags or a spec ask for. */
+export async function printVerifyScript(flags: PartsOfDay1Flags, context: CliContext): Promise<void> {
+  if (flags.file === undefined) {
+    context.stdout.write(makeForFlags(makeVerifyScript, flags));
+    return;
+  }
+  const [options, ...others] = await optionsOfSpec(flags, flags.file, context);
+  if (options === undefined || others.length > 0) {
+    throw new SpecError('USAGE', `Cannot make one script for ${others.length + 1} pools`, {
+      hint: 'Name one pool in "rollout", or give flags in place of --file.',
+    });
+  }
+  context.stdout.write(makeVerifyScript(options));
+}
+
+/** Flags without the one that says how to print. */
+type PartsOfDay1Flags = Omit<Day1Flags, 'output'>;
 
 /** Flags by the options that they give; the others have the name of their option in kebab case. */
 const FLAG_NAMES: Readonly<Record<string, string>> = {
@@ -33,9 +52,9 @@ const FLAG_NAMES: Readonly<Record<string, string>> = {
   authFile: '--node-authfile',
 };
 
-function makeForFlags(options: Day1Options): object {
+function makeForFlags<Made>(make: (options: Day1Options) => Made, flags: PartsOfDay1Flags): Made {
   try {
-    return makeDay1MachineConfig(options);
+    return make(optionsOf(flags));
   } catch (error) {
     if (!(error instanceof SpecError)) throw error;
     const problems = error.problems.map((problem) => ({ ...problem, path: flagOf(problem.path) }));
@@ -52,7 +71,7 @@ function flagOf(path: string): string {
 }
 
 /** Flags give texts; what is missing or wrong in them is told by the one who reads options. */
-function optionsOf(flags: Day1Flags): Day1Options {
+function optionsOf(flags: PartsOfDay1Flags): Day1Options {
   const { module: names = [], image: images = [], removeInTree, parameter: parameters = [] } = flags;
   const entries = names.map((name, index) => ({
     name,
@@ -118,7 +137,7 @@ function splitName(text: string): readonly [string | undefined, string] {
 }
 
 async function optionsOfSpec(
-  flags: Day1Flags,
+  flags: PartsOfDay1Flags,
   file: string,
   { cwd }: CliContext,
 ): Promise<readonly Day1Options[]> {
@@ -136,7 +155,7 @@ async function optionsOfSpec(
 }
 
 /** Options that are the same whether modules come from flags or from a spec. */
-function sharedOptions(flags: Day1Flags): Readonly<Record<string, unknown>> {
+function sharedOptions(flags: PartsOfDay1Flags): Readonly<Record<string, unknown>> {
   const { loader, activation, workerImage, firmwareDirectory, remove } = flags;
   return defined({
     ...{ loader, activation, workerImage, firmwareDirectory, remove },

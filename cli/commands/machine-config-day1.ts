@@ -27,8 +27,50 @@ export interface Day1Flags {
 
 /** `kmodlayer machine-config day1`: what makes nodes pull a kmod image and load its modules. */
 export function day1Command(context: CliContext): Command {
-  return new Command('day1')
+  return withDay1Flags(new Command('day1'))
     .description('a MachineConfig that makes the nodes of a pool pull a kmod image and load its modules')
+    .addOption(
+      new Option('-o, --output <format>', 'how to print it').choices(['yaml', 'json']).default('yaml'),
+    )
+    .addHelpText(
+      'after',
+      `
+Examples:
+  kmodlayer machine-config day1 --name 99-worker-ice --pool worker \\
+    --image quay.io/acme/ice-kmod --module ice --remove-in-tree irdma,ice | oc apply -f -
+  kmodlayer machine-config day1 --name 99-worker-ice --pool worker --loader kmm \\
+    --image quay.io/acme/ice-kmod --module ice --worker-image quay.io/acme/worker@sha256:4d0c...
+  kmodlayer machine-config day1 -f kmodlayer.yaml -o json`,
+    )
+    .action(async (flags: Day1Flags) => {
+      const { printDay1 } = await import('../day1-manifests.ts');
+      await printDay1(flags, context);
+    });
+}
+
+/** `kmodlayer machine-config verify-script`: what an admin runs on a node that has the MachineConfig of these flags. */
+export function verifyScriptCommand(context: CliContext): Command {
+  return withDay1Flags(new Command('verify-script'))
+    .description(
+      'a script that says whether a node is as the MachineConfig of "day1" with these flags wants it',
+    )
+    .addHelpText(
+      'after',
+      `
+It changes nothing on the node, and ends with exit code 1 when something is not as it should be.
+
+Example:
+  kmodlayer machine-config verify-script --name 99-worker-ice --pool worker \\
+    --image quay.io/acme/ice-kmod --module ice | oc debug node/worker-0 -- chroot /host bash -s`,
+    )
+    .action(async (flags: Omit<Day1Flags, 'output'>) => {
+      const { printVerifyScript } = await import('../day1-manifests.ts');
+      await printVerifyScript(flags, context);
+    });
+}
+
+function withDay1Flags(command: Command): Command {
+  return command
     .option('--name <name>', 'name of the MachineConfig')
     .option('--pool <pool>', 'MachineConfigPool whose nodes load the modules')
     .addOption(
@@ -61,22 +103,5 @@ export function day1Command(context: CliContext): Command {
     .option('--node-authfile <path>', 'credentials on the node (default: /var/lib/kubelet/config.json)')
     .option('--firmware-directory <path>', 'where firmware goes on the node (default: /var/lib/firmware)')
     .option('--remove', 'undo on the nodes what the MachineConfig of this name did, for --loader host')
-    .option('-f, --file <spec>', 'take names, modules and image from this kmodlayer.yaml: its rollout.day1')
-    .addOption(
-      new Option('-o, --output <format>', 'how to print it').choices(['yaml', 'json']).default('yaml'),
-    )
-    .addHelpText(
-      'after',
-      `
-Examples:
-  kmodlayer machine-config day1 --name 99-worker-ice --pool worker \\
-    --image quay.io/acme/ice-kmod --module ice --remove-in-tree irdma,ice | oc apply -f -
-  kmodlayer machine-config day1 --name 99-worker-ice --pool worker --loader kmm \\
-    --image quay.io/acme/ice-kmod --module ice --worker-image quay.io/acme/worker@sha256:4d0c...
-  kmodlayer machine-config day1 -f kmodlayer.yaml -o json`,
-    )
-    .action(async (flags: Day1Flags) => {
-      const { printDay1 } = await import('../day1-manifests.ts');
-      await printDay1(flags, context);
-    });
+    .option('-f, --file <spec>', 'take names, modules and image from this kmodlayer.yaml: its rollout.day1');
 }

@@ -1,6 +1,6 @@
 import { Command, Option } from 'commander';
 import type { CliContext } from '../context.ts';
-import { day1Command } from './machine-config-day1.ts';
+import { day1Command, verifyScriptCommand } from './machine-config-day1.ts';
 
 interface OsImageFlags {
   readonly name: string;
@@ -14,7 +14,8 @@ export function machineConfigCommand(context: CliContext): Command {
   return new Command('machine-config')
     .description('print one MachineConfig, from flags alone')
     .addCommand(osImageCommand(context))
-    .addCommand(day1Command(context));
+    .addCommand(day1Command(context))
+    .addCommand(verifyScriptCommand(context));
 }
 
 function osImageCommand(context: CliContext): Command {

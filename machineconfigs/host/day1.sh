@@ -108,12 +108,16 @@ is_kept() {
     (cd "$kept" && sha256sum --check --status SHA256SUMS) 2>/dev/null
 }
 
-# Says whether a module that is loaded can be the one of the image: the kernel tells its source version, where it has one.
+# Says whether a module that is loaded can be the one of the image: the kernel tells its source version, where it has one,
+# and whether it was built with the kernel.
 is_from_image() {
-  local wanted
+  local file wanted at
   is_loaded "$1" || return 1
-  wanted=$(modinfo -F srcversion "$(file_of "$1")" 2>/dev/null)
-  [ -z "$wanted" ] || [ "$wanted" = "$(cat "$sysfs/module/$(plain "$1")/srcversion" 2>/dev/null)" ]
+  file=$(file_of "$1")
+  at=$sysfs/module/$(plain "$1")
+  wanted=$(modinfo -F srcversion "$file" 2>/dev/null)
+  [ -z "$wanted" ] || [ "$wanted" = "$(cat "$at/srcversion" 2>/dev/null)" ] || return 1
+  [ -n "$(modinfo -F intree "$file" 2>/dev/null)" ] || grep -q O "$at/taint" 2>/dev/null
 }
 
 has_line() { grep -qxF -e "$2" "$1" 2>/dev/null; }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { makeDay1MachineConfig } from '../../src/manifests/day1/produce.ts';
+import { makeVerifyScript } from '../../src/manifests/day1/verify-script.ts';
 import { runCli } from '../support/cli.ts';
 
 const DIGEST = `sha256:${'4d'.repeat(32)}`;
@@ -180,5 +181,25 @@ rollout: { pools: [worker, infra], day1: [ice] }
 
     expect(exitCode).toBe(2);
     expect(stderr).toContain('it has no "day1"');
+  });
+});
+
+describe('kmodlayer machine-config verify-script', () => {
+  const SCRIPT = ['machine-config', 'verify-script', '--name', '99-worker-ice', '--pool', 'worker'];
+
+  it('prints what the library makes of the same options', async () => {
+    const { exitCode, stdout } = await runCli([...SCRIPT, ...IMAGE, '--module', 'ice']);
+
+    expect(exitCode).toBe(0);
+    expect(stdout).toBe(
+      makeVerifyScript({ name: '99-worker-ice', pool: 'worker', image: 'quay.io/acme/ice', module: 'ice' }),
+    );
+  });
+
+  it('names the flag that is wrong', async () => {
+    const { exitCode, stderr } = await runCli([...SCRIPT, ...IMAGE, '--module', 'a b']);
+
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain('--module');
   });
 });
