@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+import { isBuiltin } from 'node:module';
 import { describe, expect, it } from 'vitest';
 import { findCycles, importsBelow, loadedBy, type Import } from './support/imports.ts';
 
@@ -93,6 +95,26 @@ describe('Architecture', () => {
     );
 
     expect(listed(wrong)).toEqual([]);
+  });
+
+  it('loads no bundled package of CommonJS by itself: in the bundle its names would be missing', async () => {
+    const external = (await readFile('package.json', 'utf8')).match(/(?<=--external:)[^ "]+/g) ?? [];
+    const packages = imports.filter(
+      ({ to, isDynamic, isTypeOnly }) =>
+        isDynamic &&
+        !isTypeOnly &&
+        !isOurs(to) &&
+        !isBuiltin(to) &&
+        !external.some((name) => to.startsWith(name)),
+    );
+    const types = await Promise.all(
+      packages.map(async ({ to }) => {
+        const manifest = await readFile(`node_modules/${to}/package.json`, 'utf8');
+        return [to, (JSON.parse(manifest) as { type?: string }).type];
+      }),
+    );
+
+    expect(types.filter(([, type]) => type !== 'module')).toEqual([]);
   });
 
   it('never imports cli from src', () => {

@@ -46,9 +46,8 @@ async function formatResult(
     case 'json':
       return `${JSON.stringify(document, null, 2)}\n`;
     case 'yaml': {
-      const { stringify } = await import('yaml');
-      // The same values as in JSON: without what is undefined.
-      return stringify(JSON.parse(JSON.stringify(document)), { lineWidth: 0 });
+      const { resultYaml } = await import('./yaml.ts');
+      return resultYaml(document);
     }
     case 'table':
       return text();

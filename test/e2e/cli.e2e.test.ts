@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { judgeWithDepmod } from '../support/merged-root.ts';
 import { QUICKSTART_KERNEL as KERNEL, unpackQuickstart } from '../support/quickstart-root.ts';
 
@@ -41,6 +42,18 @@ describe('The program', () => {
 
     expect(stdout.split('\n')[0]).toMatch(/^\d+\.\d+\.\d+$/);
     expect(stdout.split('\n')[1]).toMatch(/^# bash completion/);
+  });
+
+  it('prints a result as text, as JSON and as YAML with the same values', async () => {
+    const inspect = async (format: string): Promise<string> => {
+      const { stdout } = await run('node', [MAIN, 'inspect', join(MODULES, 'kl_base.ko'), '-o', format]);
+      return stdout;
+    };
+
+    const json = JSON.parse(await inspect('json')) as unknown;
+    expect(json).toMatchObject({ schema: 'kmodlayer/inspect/v1', module: { name: 'kl_base' } });
+    expect(parse(await inspect('yaml'))).toEqual(json);
+    expect(await inspect('table')).toContain('kl_base');
   });
 
   it.each(['SIGINT', 'SIGHUP'] as const)(
