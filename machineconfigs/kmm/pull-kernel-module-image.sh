@@ -50,7 +50,7 @@ finish() {
     if [ "$status" = 0 ] && [ "$has_pulled" = yes ]; then : >"$state/reboot"; fi
     if [ -e "$state/reboot" ] && ! compgen -G "$state/*.pulling" >/dev/null; then
       echo 'New images are here; rebooting so that the module is replaced before the network comes up'
-      systemctl reboot || status=1
+      if systemctl reboot; then rm -f "$state/reboot"; else status=1; fi
     fi
   } 9>"$state/lock"
   exit "$status"

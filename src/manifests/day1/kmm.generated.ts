@@ -78,7 +78,7 @@ finish() {
     if [ "$status" = 0 ] && [ "$has_pulled" = yes ]; then : >"$state/reboot"; fi
     if [ -e "$state/reboot" ] && ! compgen -G "$state/*.pulling" >/dev/null; then
       echo 'New images are here; rebooting so that the module is replaced before the network comes up'
-      systemctl reboot || status=1
+      if systemctl reboot; then rm -f "$state/reboot"; else status=1; fi
     fi
   } 9>"$state/lock"
   exit "$status"
@@ -182,9 +182,9 @@ load() {
   # The image is mounted where the worker looks for it: nothing in it runs, and nothing has to be copied or cleaned.
   timeout --kill-after=5 "$LOAD_TIMEOUT_SECONDS" \\
     podman run --rm --replace --name "kmm-day1-$MACHINE_CONFIG_NAME" --network host --pull never \\
-    --user root --privileged \\
+    --user 0 --privileged \\
     --mount "type=image,source=$image,destination=/tmp,rw=true" \\
-    --volume /lib/modules:/lib/modules:ro \\
+    --volume "\${DAY1_MODULES_DIRECTORY:-/lib/modules}:/lib/modules:ro" \\
     --volume "$WORKER_CONFIG_FILEPATH:/etc/kmm-worker/config.yaml:ro" \\
     \${options[@]+"\${options[@]}"} "$WORKER_IMAGE" "\${arguments[@]}" 9>&-
 }
@@ -204,7 +204,7 @@ flock 9
 
 was_loaded=()
 for each in \${in_tree[@]+"\${in_tree[@]}"}; do
-  if [ -d "/sys/module/\${each//-/_}" ]; then was_loaded+=("$each"); fi
+  if [ -d "\${DAY1_SYS_DIRECTORY:-/sys}/module/\${each//-/_}" ]; then was_loaded+=("$each"); fi
 done
 write_config "$image" >"$WORKER_CONFIG_FILEPATH.new"
 mv -f "$WORKER_CONFIG_FILEPATH.new" "$WORKER_CONFIG_FILEPATH"

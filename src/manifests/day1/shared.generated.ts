@@ -184,6 +184,6 @@ kmods_own_script() {
 kmods_run_own() {
   timeout --kill-after=5 "$KMOD_LOAD_SECONDS" \\
     podman run --rm --replace --name "kmods-$1" --privileged --network host --pull never \\
-    --volume /lib/modules:/lib/modules "$2" "$3"
+    --volume "\${KMODS_MODULES:-/lib/modules}:/lib/modules" "$2" "$3"
 }
 `;
