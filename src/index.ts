@@ -34,6 +34,16 @@ export type {
   Day1Options,
   LoaderName,
 } from './manifests/day1/options.ts';
+export { makeFirmwarePathMachineConfig } from './manifests/firmware-path.ts';
+export type { FirmwarePathOptions } from './manifests/firmware-path.ts';
+export type { Labels } from './manifests/labels.ts';
+export { makeMachineConfigPool } from './manifests/machine-config-pool.ts';
+export type { MachineConfigPool, MachineConfigPoolOptions } from './manifests/machine-config-pool.ts';
+export { makeNodeDisruptionPolicy } from './manifests/node-disruption-policy.ts';
+export type {
+  MachineConfiguration,
+  NodeDisruptionPolicyOptions,
+} from './manifests/node-disruption-policy.ts';
 export type { IgnitionConfig, MachineConfig } from './manifests/machine-config.ts';
 export type { IgnitionFile } from './manifests/ignition-file.ts';
 export type { SystemdUnit } from './manifests/systemd-unit.ts';

@@ -1,6 +1,9 @@
 import { Command, Option } from 'commander';
 import type { CliContext } from '../context.ts';
 import { day1Command, verifyScriptCommand } from './machine-config-day1.ts';
+import { disruptionPolicyCommand } from './machine-config/disruption-policy.ts';
+import { firmwareCommand } from './machine-config/firmware.ts';
+import { poolCommand } from './machine-config/pool.ts';
 
 interface OsImageFlags {
   readonly name: string;
@@ -9,13 +12,16 @@ interface OsImageFlags {
   readonly output: 'yaml' | 'json';
 }
 
-/** `kmodlayer machine-config <kind>`: prints one manifest, from flags alone. */
+/** `kmodlayer machine-config <kind>`: prints manifests of one kind, from flags alone or from a spec. */
 export function machineConfigCommand(context: CliContext): Command {
   return new Command('machine-config')
-    .description('print one MachineConfig, from flags alone')
+    .description('print manifests: MachineConfigs, pools and what goes with them')
     .addCommand(osImageCommand(context))
     .addCommand(day1Command(context))
-    .addCommand(verifyScriptCommand(context));
+    .addCommand(verifyScriptCommand(context))
+    .addCommand(poolCommand(context))
+    .addCommand(firmwareCommand(context))
+    .addCommand(disruptionPolicyCommand(context));
 }
 
 function osImageCommand(context: CliContext): Command {

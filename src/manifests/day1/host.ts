@@ -1,3 +1,4 @@
+import { firmwareArgument } from '../firmware-path.ts';
 import { type IgnitionFile, makeIgnitionFile, parseNodePath } from '../ignition-file.ts';
 import type { NodeParts } from '../machine-config.ts';
 import {
@@ -33,7 +34,7 @@ export function hostLoader(request: Day1Request): NodeParts {
       isRemoval ? [uninstallService(request, driver)] : unitsOf(request, index),
     ),
     // Before any module asks for firmware, those that udev loads included.
-    kernelArguments: hasFirmware ? [`firmware_class.path=${firmwareDirectory}`] : [],
+    kernelArguments: hasFirmware ? [firmwareArgument(firmwareDirectory)] : [],
   };
 }
 

@@ -1,11 +1,13 @@
 import { SpecError } from '../../errors.ts';
-import { parseReference, type RegistryReference } from '../../oci/reference.ts';
+import type { RegistryReference } from '../../oci/reference.ts';
 import { type KernelRelease, parseKernelRelease } from '../../spec/kernel-release.ts';
 import { type ModuleName, parseModuleName } from '../../spec/module-name.ts';
 import { objectNameFrom, parseObjectName } from '../../spec/object-name.ts';
 import { PARAMETER_NAME, PARAMETER_VALUE, type TextRule } from '../../spec/values.ts';
-import { type NodePath, parseAbsolutePath, parseNodePath } from '../ignition-file.ts';
-import { type ArgumentReader, makeArgumentReader } from './arguments.ts';
+import { type ArgumentReader, makeArgumentReader } from '../arguments.ts';
+import { parseFirmwareDirectory } from '../firmware-path.ts';
+import { parseAbsolutePath, parseNodePath } from '../ignition-file.ts';
+import { parsePinnedImage, parseRegistryImage } from '../registry-image.ts';
 import {
   ACTIVATIONS,
   type Day1Driver,
@@ -212,14 +214,6 @@ function matching({ pattern, what, hint }: TextRule, text: string): string {
   throw new SpecError('VALUE_INVALID', `Cannot use ${what} ${JSON.stringify(text.slice(0, 200))}`, { hint });
 }
 
-/** The kernel keeps 255 characters of `firmware_class.path`. */
-function parseFirmwareDirectory(text: string): NodePath {
-  if (text.length <= 255) return parseNodePath(text);
-  throw new SpecError('VALUE_INVALID', 'Cannot use this firmware directory: its path is too long', {
-    hint: 'The kernel takes at most 255 characters.',
-  });
-}
-
 function parseWorkerImage(text: string): RegistryReference {
   const reference = parseRegistryImage(text);
   if (reference.digest !== undefined || reference.tag !== undefined) return reference;
@@ -234,24 +228,4 @@ export function parseKmodImage(text: string): KmodImage {
   return reference.tag === undefined && reference.digest === undefined
     ? { type: 'tag-by-kernel', repository: reference }
     : { type: 'one', reference };
-}
-
-function parsePinnedImage(text: string): RegistryReference {
-  const reference = parseRegistryImage(text);
-  if (reference.digest !== undefined) return reference;
-  throw new SpecError('VALUE_INVALID', `Cannot use image ${text}: it is not pinned to a digest`, {
-    hint: 'Write REPOSITORY@sha256:... for each kernel, or one repository whose tags are kernel releases.',
-  });
-}
-
-/** A tag beside a digest says nothing, and not every podman takes both. */
-function parseRegistryImage(text: string): RegistryReference {
-  const reference = parseReference(text);
-  if (reference.transport !== 'docker') {
-    throw new SpecError('VALUE_INVALID', `Cannot use image ${text}: nodes pull from registries only`, {
-      hint: 'Push the image to a registry that the nodes reach, and name it there.',
-    });
-  }
-  const { transport, host, repository, digest } = reference;
-  return digest === undefined ? reference : { transport, host, repository, digest };
 }

@@ -1,5 +1,5 @@
-import { KmodError, SpecError, type SpecProblem } from '../../errors.ts';
-import { findNearest } from '../../spec/nearest.ts';
+import { KmodError, SpecError, type SpecProblem } from '../errors.ts';
+import { findNearest } from '../spec/nearest.ts';
 
 /** Reads arguments that may be anything, and keeps what is wrong with each instead of stopping at the first. */
 export interface ArgumentReader {
@@ -31,6 +31,12 @@ export interface ArgumentReader {
   ) => Value | undefined;
   readonly seconds: (path: string, value: unknown, most: number) => number | undefined;
   readonly boolean: (path: string, value: unknown) => boolean | undefined;
+  /** What `parse` makes of the value; its problems become problems of this path. */
+  readonly nested: <Value>(
+    path: string,
+    value: unknown,
+    parse: (value: unknown) => Value,
+  ) => Value | undefined;
   /**
    * @throws {SpecError} `VALUE_INVALID` with all that was reported.
    */
@@ -38,6 +44,12 @@ export interface ArgumentReader {
 }
 
 const MAX_ITEMS = 1000;
+
+/** What an argument was read as; for values whose absence `finish` has reported. */
+export function required<Value>(value: Value | undefined): Value {
+  if (value === undefined) throw new TypeError('A problem was found and not reported');
+  return value;
+}
 
 export function makeArgumentReader(what: string): ArgumentReader {
   const problems: SpecProblem[] = [];
@@ -136,6 +148,19 @@ export function makeArgumentReader(what: string): ArgumentReader {
       if (typeof value === 'boolean') return value;
       wrongType(path, value, 'true or false');
       return undefined;
+    },
+    nested(path, value, parse) {
+      try {
+        return parse(value);
+      } catch (error) {
+        if (!(error instanceof SpecError)) throw error;
+        for (const problem of error.problems) {
+          const isWhole = problem.path === '';
+          problems.push({ ...problem, path: isWhole ? path : `${path}.${problem.path}` });
+        }
+        if (error.problems.length === 0) report(path, error.message, error.hint ?? 'Give another.');
+        return undefined;
+      }
     },
     finish() {
       if (problems.length === 0) return;
