@@ -10,7 +10,7 @@
 #   verify     says whether everything is as it should be; ends with 1 when it is not
 #   uninstall  unloads, and removes all that was kept
 #
-# CONFIG is a file of lines of words that tabs part; see docs/day1.md. Nothing in it is ever read as shell.
+# CONFIG is a file of lines of words that tabs part; see docs/day1-host.md. Nothing in it is ever read as shell.
 # Ends with 0 done, 1 failed, 2 usage.
 set -uo pipefail
 

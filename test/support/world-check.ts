@@ -14,6 +14,7 @@ const PROGRAMS: Readonly<Record<string, string>> = {
   pdftotext: 'poppler-utils',
   podman: 'podman',
   skopeo: 'skopeo',
+  'systemd-analyze': 'systemd',
   umoci: 'umoci',
   xz: 'xz-utils',
 };
