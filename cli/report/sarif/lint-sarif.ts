@@ -15,10 +15,7 @@ export function lintSarif(
   return makeSarifLog([...manifests.map(manifestProblem), ...imageProblems(images)], {
     toolVersion,
     verb: 'lint',
-    textOf: (rule) => {
-      const known = Object.entries(MANIFEST_RULE_TEXTS).find(([id]) => id === rule)?.[1];
-      return known ?? textOfRule(rule);
-    },
+    textOf: (rule) => MANIFEST_RULE_TEXTS.get(rule) ?? textOfRule(rule),
   });
 }
 

@@ -4,11 +4,31 @@ import { MACHINE_CONFIG_API, readMachineConfig } from './machine-config.ts';
 import type { Manifest } from './manifest.ts';
 import { makePools } from './pools.ts';
 import type { LintOptions, ManifestRule, ManifestSet } from './rule.ts';
+import { bootModuleRules } from './rules/boot-module-rules.ts';
+import { fileRules } from './rules/file-rules.ts';
+import { hazardRules } from './rules/hazard-rules.ts';
 import { ignitionRules } from './rules/ignition-rules.ts';
 import { machineConfigRules } from './rules/machine-config-rules.ts';
+import { moduleRules } from './rules/module-rules.ts';
 import { objectRules } from './rules/object-rules.ts';
+import { operatorRules } from './rules/operator-rules.ts';
+import { pathRules } from './rules/path-rules.ts';
+import { poolRules } from './rules/pool-rules.ts';
+import { unitRules } from './rules/unit-rules.ts';
 
-const RULES: readonly ManifestRule[] = [objectRules, machineConfigRules, ignitionRules];
+const RULES: readonly ManifestRule[] = [
+  objectRules,
+  machineConfigRules,
+  ignitionRules,
+  fileRules,
+  pathRules,
+  unitRules,
+  hazardRules,
+  poolRules,
+  operatorRules,
+  moduleRules,
+  bootModuleRules,
+];
 
 const SEVERITIES: readonly Finding['severity'][] = ['error', 'warning', 'note'];
 

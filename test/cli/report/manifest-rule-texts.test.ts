@@ -7,8 +7,8 @@ const HEADING = '## Rules of manifests\n';
 
 describe('MANIFEST_RULE_TEXTS', () => {
   it('says of each rule what holds, why, and what to do, in sentences', () => {
-    expect(Object.keys(MANIFEST_RULE_TEXTS)).toEqual(MANIFEST_RULE_IDS);
-    for (const { title, holds, why, help } of Object.values(MANIFEST_RULE_TEXTS)) {
+    expect([...MANIFEST_RULE_TEXTS.keys()]).toEqual(MANIFEST_RULE_IDS);
+    for (const { title, holds, why, help } of MANIFEST_RULE_TEXTS.values()) {
       expect(title.length).toBeGreaterThan(2);
       for (const text of [holds, why, help]) expect(text).toMatch(/^[A-Za-z0-9$/].*\.$/);
     }
@@ -16,7 +16,7 @@ describe('MANIFEST_RULE_TEXTS', () => {
 
   it('is what docs/lint.md lists: npx vitest run test/cli/report/manifest-rule-texts.test.ts -u', async () => {
     const [before] = readFileSync('docs/lint.md', 'utf8').split(HEADING);
-    const rules = Object.entries(MANIFEST_RULE_TEXTS).map(
+    const rules = [...MANIFEST_RULE_TEXTS].map(
       ([rule, { holds, why, help }]) => `### ${rule}\n\n${holds} ${why}\n\n_Fix:_ ${help}\n`,
     );
 
