@@ -7,6 +7,7 @@ import { benchBoot } from './boot.ts';
 import { benchDepmod } from './depmod.ts';
 import { benchLayering } from './layering.ts';
 import { benchStartUp } from './start-up.ts';
+import { benchLint } from './lint.ts';
 import { type Row, tableOf } from './table.ts';
 import { benchVerify } from './verify.ts';
 
@@ -21,6 +22,7 @@ async function main(names: readonly string[]): Promise<void> {
   const benches = {
     'start-up': benchStartUp,
     depmod: benchDepmod,
+    lint: benchLint,
     verify: benchVerify,
     boot: benchBoot,
     layering: benchLayering,

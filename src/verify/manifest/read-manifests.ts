@@ -1,4 +1,4 @@
-import { type Document, isMap, isPair, isScalar, isSeq, type Node, parseAllDocuments } from 'yaml';
+import { Composer, type CST, type Document, isMap, isPair, isScalar, isSeq, type Node, Parser } from 'yaml';
 import type { SpecProblem } from '../../errors.ts';
 import type { Manifest, ManifestFile } from './manifest.ts';
 import { makeSourceText } from './source-text.ts';
@@ -44,9 +44,9 @@ export function readManifests(name: string, text: string): ReadManifests {
   if (text.length > MAX_LENGTH)
     return broken(`it has ${text.length} characters, and the limit is ${MAX_LENGTH}`);
   try {
-    // The parser's own search for duplicate keys compares each with each.
-    const parsed = parseAllDocuments(text, { prettyErrors: false, uniqueKeys: false, logLevel: 'silent' });
-    const documents: readonly Document.Parsed[] = Array.isArray(parsed) ? parsed : [];
+    // The composer's own search for duplicate keys compares each with each.
+    const composer = new Composer({ prettyErrors: false, uniqueKeys: false, logLevel: 'silent' });
+    const documents: readonly Document.Parsed[] = [...composer.compose(shallow(new Parser().parse(text)))];
     const errors = documents.flatMap((document) => document.errors);
     if (errors.length > 0) {
       return {
@@ -88,6 +88,28 @@ export function readManifests(name: string, text: string): ReadManifests {
     // Nesting beyond what the parser's recursion holds.
     if (error instanceof RangeError) return broken('it nests too deeply');
     return broken(error instanceof Error ? firstLine(error.message) : 'it is broken');
+  }
+}
+
+/** Levels of brackets and indentation that are parsed: what composes them calls itself for each. */
+const MAX_LEVELS = 300;
+
+/** Tokens as they are, as long as none nests too deeply. Walks without recursion: a full stack ends the process. */
+function* shallow(tokens: Iterable<CST.Token>): Iterable<CST.Token> {
+  for (const token of tokens) {
+    const open: (readonly [CST.Token, number])[] = [[token, 0]];
+    for (let next = open.pop(); next !== undefined; next = open.pop()) {
+      const [{ offset, ...inner }, level] = next as readonly [CST.Token & { value?: unknown }, number];
+      if (level > MAX_LEVELS) throw new UnusableYaml(`it nests deeper than ${MAX_LEVELS} levels`, offset);
+      if ('value' in inner && typeof inner.value === 'object' && inner.value !== null)
+        open.push([inner.value as CST.Token, level]);
+      if (!('items' in inner)) continue;
+      for (const { key, value } of inner.items as readonly { key?: CST.Token | null; value?: CST.Token }[]) {
+        if (key !== undefined && key !== null) open.push([key, level + 1]);
+        if (value !== undefined) open.push([value, level + 1]);
+      }
+    }
+    yield token;
   }
 }
 
