@@ -138,22 +138,23 @@ function readSections(elf: Omit<ElfFile, 'sections'>): readonly ElfSection[] {
   if (namesIndex >= count) throw elfInvalid('it does not say where the names of its sections are');
   if (tableOffset + count * entryBytes > bytes.length) throw elfInvalid('its section headers are cut off');
 
-  const headers = Array.from({ length: count }, (_, index) =>
-    readSectionHeader(elf, tableOffset + index * entryBytes),
-  );
-  const names = headers[namesIndex];
-  if (names?.type !== SHT_STRTAB) throw elfInvalid('it does not say where the names of its sections are');
+  const names = readSection(elf, tableOffset + namesIndex * entryBytes, () => '');
+  if (names.type !== SHT_STRTAB) throw elfInvalid('it does not say where the names of its sections are');
   const budget = makeNameBudget(bytes.length);
-  return headers.map(({ nameOffset, ...header }) => ({
-    ...header,
-    name: readName(elf, names.offset + nameOffset, names.offset + names.sizeBytes, budget),
-  }));
+  const nameAt = (offset: number): string =>
+    readName(elf, names.offset + offset, names.offset + names.sizeBytes, budget);
+  const sections: ElfSection[] = [];
+  for (let index = 0; index < count; index++) {
+    sections.push(readSection(elf, tableOffset + index * entryBytes, nameAt));
+  }
+  return sections;
 }
 
-function readSectionHeader(
+function readSection(
   elf: Omit<ElfFile, 'sections'>,
   at: number,
-): Omit<ElfSection, 'name'> & { nameOffset: number } {
+  nameAt: (offset: number) => string,
+): ElfSection {
   const { bytes, view, is64Bit, isLittleEndian } = elf;
   const type = view.getUint32(at + 4, isLittleEndian);
   const offset = readWord(elf, at + (is64Bit ? 24 : 16));
@@ -163,7 +164,7 @@ function readSectionHeader(
   }
   const flagsAt = at + (is64Bit && !isLittleEndian ? 12 : 8);
   return {
-    nameOffset: view.getUint32(at, isLittleEndian),
+    name: nameAt(view.getUint32(at, isLittleEndian)),
     type,
     flags: view.getUint32(flagsAt, isLittleEndian),
     address: readWord(elf, at + (is64Bit ? 16 : 12)),
@@ -263,7 +264,8 @@ export function readName(
 /** An address-sized number. Those over 2^53 lose digits, and are still far beyond any file. */
 function readWord({ view, is64Bit, isLittleEndian }: Omit<ElfFile, 'sections'>, at: number): number {
   if (!is64Bit) return view.getUint32(at, isLittleEndian);
-  const [low, high] = isLittleEndian ? [at, at + 4] : [at + 4, at];
+  const low = isLittleEndian ? at : at + 4;
+  const high = isLittleEndian ? at + 4 : at;
   return view.getUint32(high, isLittleEndian) * 2 ** 32 + view.getUint32(low, isLittleEndian);
 }
 

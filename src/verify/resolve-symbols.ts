@@ -20,6 +20,16 @@ export interface ResolvedSymbols {
   readonly tainted: ReadonlySet<SymbolUse>;
 }
 
+/** Who provides each symbol, and the last use of it: most modules were built against the same, and share the record. */
+export type SharedUses = Map<string, SharedUse>;
+
+interface SharedUse {
+  readonly provider: SymbolProvider | undefined;
+  /** CRC that the module was built against. */
+  readonly crc: number | undefined;
+  readonly use: SymbolUse;
+}
+
 /** Symbols that the loader itself looks after, by machine: undefined in modules all the same. */
 const OWN_SYMBOLS: ReadonlyMap<number, string> = new Map([
   [62, '_GLOBAL_OFFSET_TABLE_'],
@@ -34,16 +44,20 @@ const OWN_SYMBOLS: ReadonlyMap<number, string> = new Map([
 export function resolveSymbols(
   subject: Subject,
   kernel: KernelFacts,
-  tree: ModuleTree | undefined,
+  { tree, shared }: { readonly tree?: ModuleTree | undefined; readonly shared?: SharedUses | undefined } = {},
 ): ResolvedSymbols {
   const own = OWN_SYMBOLS.get(subject.machine);
   const imports = subject.symbols.imports.filter(({ symbol }) => symbol !== own);
-  const providers = imports.map(({ symbol }) => findProvider(symbol, kernel, tree));
+  const providers = imports.map(({ symbol }) => {
+    const known = shared?.get(symbol);
+    return known === undefined ? findProvider(symbol, kernel, tree) : known.provider;
+  });
   const rules = {
     kernel,
     table: kernel.hasModversions === false ? undefined : tableOf(subject, kernel),
     isClosed: isProprietary(subject),
     usesGplOnly: providers.some((provider) => provider?.isGplOnly === true),
+    shared,
     importsNamespace: (namespace: string) => importsNamespace(subject, kernel, namespace),
   };
   const uses: SymbolUse[] = [];
@@ -67,6 +81,7 @@ interface Rules {
   readonly isClosed: boolean;
   readonly usesGplOnly: boolean;
   readonly importsNamespace: (namespace: string) => boolean;
+  readonly shared: SharedUses | undefined;
 }
 
 function resolve(
@@ -75,16 +90,21 @@ function resolve(
   rules: Rules,
 ): SymbolUse {
   const crc = rules.table?.get(symbol);
+  const status = statusOf({ provider, crc, isWeak }, rules);
+  const known = rules.shared?.get(symbol);
+  if (known?.crc === crc && known?.use.status === status) return known.use;
   const found = crc === undefined ? undefined : hexOfCrc(crc);
-  return {
+  const use: SymbolUse = {
     symbol,
-    status: statusOf({ provider, crc, isWeak }, rules),
+    status,
     found,
     wanted: provider?.crc === crc ? found : provider?.crc === undefined ? undefined : hexOfCrc(provider.crc),
     provider: provider?.path,
     namespace: provider?.namespace === '' ? undefined : provider?.namespace,
     isGplOnly: provider?.isGplOnly,
   };
+  rules.shared?.set(symbol, { provider, crc, use });
+  return use;
 }
 
 /** In the order in which the loader asks: what is not found by a weak symbol is no error, all else is. */

@@ -15,8 +15,8 @@ import { checkLicence, checkNamespaces, checkSymbolCrcs, checkSymbols } from './
 import { checkModuleLayout, checkVersions } from './checks/versions.ts';
 import type { KernelFacts } from './kernel-facts.ts';
 import type { ModuleTree } from './module-tree.ts';
-import { CHECK_IDS, type Check, type ModuleReport } from './report.ts';
-import { type ResolvedSymbols, resolveSymbols } from './resolve-symbols.ts';
+import { CHECK_IDS, type Check, type CheckId, type ModuleReport } from './report.ts';
+import { type ResolvedSymbols, resolveSymbols, type SharedUses } from './resolve-symbols.ts';
 import { readSubject, type Subject } from './subject.ts';
 
 /** A module and what is asked of it alone. */
@@ -35,7 +35,7 @@ export interface ExamineModuleRequest {
   readonly parameters?: Readonly<Record<string, string>> | undefined;
 }
 
-export type VerifyModuleRequest = ExamineModuleRequest & Omit<LinkModuleOptions, 'more'>;
+export type VerifyModuleRequest = ExamineModuleRequest & Omit<LinkModuleOptions, 'more' | 'shared'>;
 
 /** A module that was looked at by itself, ready to be linked: holds none of its bytes. */
 export interface ExaminedModule {
@@ -92,6 +92,14 @@ export interface LinkModuleOptions {
   readonly hasFirmware?: HasFirmware | undefined;
   /** Checks that were made elsewhere. */
   readonly more?: readonly Check[];
+  /** What was found out about symbols that other modules of the same tree use, too. */
+  readonly shared?: SharedUses | undefined;
+}
+
+const PLACES: ReadonlyMap<CheckId, number> = new Map(CHECK_IDS.map((id, place) => [id, place]));
+
+function placeOf({ id }: Check): number {
+  return PLACES.get(id) ?? CHECK_IDS.length;
 }
 
 const NO_SYMBOLS: ResolvedSymbols = { uses: [], unknown: [], tainted: new Set() };
@@ -102,8 +110,8 @@ export function linkModule(
   kernel: KernelFacts,
   options: LinkModuleOptions = {},
 ): ModuleReport {
-  const { tree, more = [] } = options;
-  const resolved = subject === undefined ? NO_SYMBOLS : resolveSymbols(subject, kernel, tree);
+  const { tree, more = [], shared } = options;
+  const resolved = subject === undefined ? NO_SYMBOLS : resolveSymbols(subject, kernel, { tree, shared });
   const { uses } = resolved;
   const linked =
     subject === undefined
@@ -124,7 +132,7 @@ export function linkModule(
     name: moduleNameOfPath(path),
     path,
     verdict: all.some(({ status }) => status === 'fail') ? 'fails' : 'passes',
-    checks: all.sort((left, right) => CHECK_IDS.indexOf(left.id) - CHECK_IDS.indexOf(right.id)),
+    checks: all.sort((left, right) => placeOf(left) - placeOf(right)),
     symbols: uses,
     dependencies: tree?.dependenciesOf(path) ?? [],
   };

@@ -9,6 +9,7 @@ import { checkDependants, checkPrecedence } from './checks/precedence.ts';
 import type { KernelFacts } from './kernel-facts.ts';
 import { findOverrides, type ReadBaseModules } from './overrides.ts';
 import type { ModuleReport, OverrideReport } from './report.ts';
+import type { SharedUses } from './resolve-symbols.ts';
 import { makeModuleTree, readTreeIndexes } from './tree-indexes.ts';
 import { type ExaminedModule, examineModule, linkModule } from './verify-module.ts';
 
@@ -80,13 +81,14 @@ export async function verifyTree(request: VerifyTreeRequest): Promise<TreeReport
         });
   const filesByName = groupByName(files);
   const overrideOf = new Map(overrides.map((override) => [override.winner, override]));
+  const shared: SharedUses = new Map();
   const modules = examined.map((one) => {
     const { path } = one;
     const rivals = filesByName.get(moduleNameOfPath(path)) ?? [];
     const precedence = checkPrecedence({ path, kernel, indexes, files: rivals, config: depmodConfig });
     const dependants = checkDependants(overrideOf.get(path));
     const more = dependants === undefined ? [precedence] : [precedence, dependants];
-    return linkModule(one, kernel, { tree, hasFirmware, more });
+    return linkModule(one, kernel, { tree, hasFirmware, more, shared });
   });
   return { modules, overrides };
 }

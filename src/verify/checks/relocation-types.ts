@@ -1,12 +1,23 @@
-/** Bytes that each type of relocation changes, by its number: the types that a kernel's loader knows. */
-export type RelocationTypes = ReadonlyMap<number, number>;
+/**
+ * Bytes that each type of relocation changes, by its number: the types that a kernel's loader knows, and `UNKNOWN` for
+ * what lies between them. Modules have millions of relocations, so that this is no map.
+ */
+export type RelocationTypes = Int8Array;
 
-function widths(table: Readonly<Record<number, readonly number[]>>): RelocationTypes {
-  return new Map(
-    Object.entries(table).flatMap(([width, types]) =>
-      types.map((type): [number, number] => [type, Number(width)]),
-    ),
-  );
+/** Width of a type that a kernel does not know. */
+export const UNKNOWN = -1;
+
+/** Above all numbers of types. */
+const MAX_TYPES = 512;
+
+const NONE = new Int8Array(MAX_TYPES).fill(UNKNOWN);
+
+type Widths = Readonly<Record<number, readonly number[]>>;
+
+function widths(table: Widths, known: RelocationTypes = NONE): RelocationTypes {
+  const all = known.slice();
+  for (const [width, types] of Object.entries(table)) for (const type of types) all[type] = Number(width);
+  return all;
 }
 
 /** Numbers from one to another, both included. */
@@ -15,6 +26,8 @@ function range(first: number, last: number): readonly number[] {
 }
 
 export const X86_64_32 = 10;
+
+const POWER = widths({ 0: [109], 2: [47, 48, 50, 63, 64, 250, 252], 4: [1, 10, 26], 8: [38, 44, 51, 118] });
 
 /**
  * By `e_machine`; the same for all kernels of a machine, but for `SINCE_6_3`.
@@ -33,7 +46,7 @@ export const RELOCATION_TYPES: ReadonlyMap<number, RelocationTypes> = new Map([
       8: [257, 260],
     }),
   ],
-  [21, widths({ 0: [109], 2: [47, 48, 50, 63, 64, 250, 252], 4: [1, 10, 26], 8: [38, 44, 51, 118] })],
+  [21, POWER],
   [
     22,
     widths({
@@ -46,5 +59,5 @@ export const RELOCATION_TYPES: ReadonlyMap<number, RelocationTypes> = new Map([
   ],
 ]);
 
-/** What kernels since 6.3 know on 64-bit PowerPC besides: code that does not keep a pointer to its table of contents. */
-export const POWER_SINCE_6_3: RelocationTypes = widths({ 4: [116], 8: [132, 133] });
+/** Kernels since 6.3 on 64-bit PowerPC know more: code that does not keep a pointer to its table of contents. */
+export const POWER_SINCE_6_3 = widths({ 4: [116], 8: [132, 133] }, POWER);

@@ -14,7 +14,13 @@ import { hasChangeOf } from '../kernel-version.ts';
 import type { Check, CheckDetail } from '../report.ts';
 import type { Subject } from '../subject.ts';
 import { countOf, resultsOf } from './check.ts';
-import { POWER_SINCE_6_3, RELOCATION_TYPES, type RelocationTypes, X86_64_32 } from './relocation-types.ts';
+import {
+  POWER_SINCE_6_3,
+  RELOCATION_TYPES,
+  type RelocationTypes,
+  UNKNOWN,
+  X86_64_32,
+} from './relocation-types.ts';
 
 const EM_PPC64 = 21;
 const EM_X86_64 = 62;
@@ -74,9 +80,8 @@ export function checkRelocations(elf: ElfFile, subject: Subject, kernel: KernelF
 }
 
 function typesOf(elf: ElfFile, kernel: KernelFacts): RelocationTypes {
-  const types = RELOCATION_TYPES.get(elf.machine) ?? new Map<number, number>();
-  if (elf.machine !== EM_PPC64 || !hasChangeOf(kernel, [6, 3])) return types;
-  return new Map([...types, ...POWER_SINCE_6_3]);
+  if (elf.machine === EM_PPC64 && hasChangeOf(kernel, [6, 3])) return POWER_SINCE_6_3;
+  return RELOCATION_TYPES.get(elf.machine) ?? new Int8Array();
 }
 
 interface Relocated {
@@ -98,8 +103,8 @@ function findBadRelocation({ elf, table, section, target, known, written }: Relo
   const end = section.offset + Math.floor(section.sizeBytes / RECORD_BYTES) * RECORD_BYTES;
   for (let at = section.offset; at < end; at += RECORD_BYTES) {
     const type = view.getUint32(at + 8 + low, isLittleEndian);
-    const width = known.get(type);
-    if (width === undefined) return `a relocation of type ${type}, which the kernel does not know`;
+    const width = known[type] ?? UNKNOWN;
+    if (width === UNKNOWN) return `a relocation of type ${type}, which the kernel does not know`;
     if (width === 0) continue;
     const symbol = view.getUint32(at + 8 + high, isLittleEndian);
     if (symbol >= table.count) return `a relocation to symbol ${symbol} of ${table.count}`;
@@ -108,9 +113,11 @@ function findBadRelocation({ elf, table, section, target, known, written }: Relo
       return `a relocation outside of ${target.name}`;
     }
     if (!isX86) continue;
-    const [at8, bit] = [place >>> 3, 1 << (place & 7)];
-    if (((written[at8] ?? 0) & bit) !== 0) return `two relocations for one place in ${target.name}`;
-    written[at8] = (written[at8] ?? 0) | bit;
+    const at8 = place >>> 3;
+    const bit = 1 << (place & 7);
+    const before = written[at8] ?? 0;
+    if ((before & bit) !== 0) return `two relocations for one place in ${target.name}`;
+    written[at8] = before | bit;
     if (hasBytes && !isZero(view, target.offset + place, width)) {
       return `a relocation of type ${type} in ${target.name} where there is a value already`;
     }
