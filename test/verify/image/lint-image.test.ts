@@ -161,6 +161,16 @@ describe('lintImage()', () => {
         ['error replaces-base usr/lib/modules'],
       ],
       [
+        'a link where the base has all of the system',
+        { name: 'usr', type: 'symlink', linkname: '/tmp' },
+        ['error replaces-base usr'],
+      ],
+      [
+        'a file where the index of the base has a directory',
+        file(`${MODULES}/kernel/net`),
+        [`error replaces-base ${MODULES}/kernel/net`],
+      ],
+      [
         'a directory where the base has a file',
         file(`${MODULES}/modules.dep/a`),
         [`error replaces-base ${MODULES}/modules.dep/a`],

@@ -2,14 +2,18 @@ import type { KnownPath } from '../../../layer/layer-paths.ts';
 import type { Finding } from '../../report.ts';
 import type { AddedEntry } from '../added-tree.ts';
 import type { LintInput } from '../lint-input.ts';
+import { moduleDirectory, modulesOfIndex } from '../kernel-paths.ts';
 import { groupBy, namesOf } from '../words.ts';
 
 /** Rules on what an entry takes the place of in the base: a directory, a link, or a file above it. */
-export function baseRules({ tree, findInBase }: LintInput): Finding[] {
+export function baseRules(input: LintInput): Finding[] {
+  const { tree, findInBase } = input;
+  const indexed = indexedDirectories(input);
   const inBase = (path: string): KnownPath | undefined => {
     if (tree.removes(path)) return undefined;
     const known = findInBase(path);
-    return known === 'absent' || known === 'unknown' ? undefined : known;
+    if (known !== 'absent' && known !== 'unknown') return known;
+    return indexed.has(path) ? { kind: 'directory', sizeBytes: undefined } : undefined;
   };
   const clashes: { readonly at: string; readonly kind: string; readonly added: AddedEntry }[] = [];
   const seen = new Map<string, string | undefined>();
@@ -26,7 +30,7 @@ export function baseRules({ tree, findInBase }: LintInput): Finding[] {
     return blocked;
   };
   for (const [path, added] of tree.entries) {
-    if (!/^(?:usr|etc)\//.test(path)) continue;
+    if (!/^(?:usr|etc)(?:\/|$)/.test(path)) continue;
     const { type } = added.entry;
     const blocked = blockedBy(path);
     const there = inBase(path);
@@ -48,6 +52,19 @@ export function baseRules({ tree, findInBase }: LintInput): Finding[] {
           ),
         ];
   });
+}
+
+/** Directories that hold modules of the base, which its index tells where no layer was read that has them. */
+function indexedDirectories({ kernel, baseKernel, baseIndexes }: LintInput): ReadonlySet<string> {
+  const directories = new Set<string>();
+  if (kernel !== baseKernel) return directories;
+  for (const module of modulesOfIndex(baseIndexes.get('modules.dep'))) {
+    const names = module.split('/').slice(0, -1);
+    names.forEach((_, index) =>
+      directories.add(moduleDirectory(kernel) + names.slice(0, index + 1).join('/')),
+    );
+  }
+  return directories;
 }
 
 function findingOf(
