@@ -44,7 +44,11 @@ export async function signFiles(
   const signed: SignedFile[] = [];
   for (const file of files) {
     context.signal.throwIfAborted();
-    signed.push(await signFile(file, signers, { flags, context }));
+    try {
+      signed.push(await signFile(file, signers, { flags, context }));
+    } catch (error) {
+      throw files.length > 1 ? namingFile(error, file) : error;
+    }
   }
   for (const { output, bytes, mode } of signed) await writeOutput(output, bytes, mode);
 
@@ -119,6 +123,13 @@ async function signFile(
     hadSignature: hasSignature(plain),
     signature: describeSignature(bytes),
   };
+}
+
+/** Which of several files it was. */
+function namingFile(error: unknown, file: string): unknown {
+  if (!(error instanceof SignError)) return error;
+  const { code, message, hint } = error;
+  return new SignError(code, `${file}: ${message}`, { hint, cause: error });
 }
 
 function strip(module: Buffer, { force }: SignFlags): Buffer {

@@ -1,6 +1,7 @@
 import { CompileError, KmodError, PartialFailure, SpecError, type SpecProblem } from '../../src/errors.ts';
 import { type FileFailure, reasonOf } from '../../src/file-failure.ts';
 import { isMachineFailure } from '../exit-codes.ts';
+import { UNPRINTABLE } from './printable.ts';
 import type { Style } from './style.ts';
 
 /** How an error is shown. */
@@ -88,9 +89,9 @@ function causeLines(error: Error, style: Style): readonly string[] {
   return lines;
 }
 
-/** Text from outside must not steer the terminal. */
+/** Text from outside must not steer the terminal, nor turn the text around it. */
 export function plain(text: string): string {
-  return text.replaceAll(/[\0-\x08\x0b-\x1f\x7f-\x9f]/g, '\u{fffd}');
+  return text.replaceAll(UNPRINTABLE, '\u{fffd}');
 }
 
 /** The same on one line: a name with line ends must not write lines of its own. */

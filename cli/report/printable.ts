@@ -3,7 +3,7 @@ const ESCAPE_SEQUENCES =
   /\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]{0,2000}(?:\x07|\x1b\\)|[ -/]*[0-~])/g;
 
 /** Control characters but tab and newline, what turns the direction of text, and halves of surrogate pairs. */
-const UNPRINTABLE =
+export const UNPRINTABLE =
   /[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff]|\p{Surrogate}/gu;
 
 /**

@@ -3,6 +3,7 @@ import { decompressModule } from '../kmod/compression.ts';
 import type { AddedModule } from '../kmod/depmod/select-modules.ts';
 import { readModule } from '../kmod/read-module.ts';
 import type { KernelRelease } from '../spec/kernel-release.ts';
+import { moduleNameOfPath } from '../spec/module-name.ts';
 import type { ModuleReport, OverrideReport } from './report.ts';
 import type { TreeModule, TreeReport } from './verify-tree.ts';
 
@@ -37,17 +38,20 @@ const DIRECTORY = 'updates/kmodlayer';
  */
 export async function placeModules(modules: readonly ForeignModule[]): Promise<PlacedModules> {
   const names = new Map<string, string>();
+  const taken = new Map<string, string>();
   const added: AddedModule[] = [];
   const placed: TreeModule[] = [];
   const files = new Map<string, Uint8Array>();
   for (const { name, fileName, bytes } of modules) {
     const path = `${DIRECTORY}/${fileName}`;
-    const other = names.get(path);
+    const moduleName = moduleNameOfPath(fileName);
+    const other = taken.get(moduleName);
     if (other !== undefined) {
       throw new ModuleError('DUPLICATE_MODULE', `Cannot verify ${name} beside ${other}: both have one name`, {
         hint: 'Verify them one after the other.',
       });
     }
+    taken.set(moduleName, name);
     names.set(path, name);
     files.set(path, bytes);
     placed.push({ path, read: () => Promise.resolve(bytes) });

@@ -97,9 +97,12 @@ describe('formatError()', () => {
   });
 
   it('lets no text from outside steer the terminal', () => {
-    const text = formatError(new ResolveError('PAYLOAD_INVALID', 'Cannot use \u001b[2J\u009b1m'), PLAIN);
+    const text = formatError(
+      new ResolveError('PAYLOAD_INVALID', 'Cannot use \u001b[2J\u009b1m\u202e'),
+      PLAIN,
+    );
 
-    expect(text).toBe('error: Cannot use \u{fffd}[2J\u{fffd}1m\n');
+    expect(text).toBe('error: Cannot use \u{fffd}[2J\u{fffd}1m\u{fffd}\n');
   });
 });
 

@@ -178,7 +178,7 @@ exec "${process.execPath}" -e "process.stdout.write(require('crypto').sign('sha2
     const { exitCode, stderr } = await sign(...KEY, '--output-dir', 'out', 'kl_provider.ko', 'bad.ko');
 
     expect(exitCode).toBe(7);
-    expect(stderr).toContain('error: Cannot sign');
+    expect(stderr).toContain('error: bad.ko: Cannot sign');
     expect(await readdir(directory)).not.toContain('out');
   });
 

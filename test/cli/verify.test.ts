@@ -149,6 +149,11 @@ describe('kmodlayer verify', () => {
     [[PROVIDER, '--base', '.', '--kernel', '5.14.0-1.x86_64'], 2, 'it has no modules.dep for kernel'],
     [['./nowhere.ko', '--base', OS_IMAGE], 2, 'Cannot read ./nowhere.ko'],
     [[PROVIDER, PROVIDER, '--base', OS_IMAGE], 6, 'both have one name'],
+    [
+      ['fixtures/modules/kl_provider.ko', 'fixtures/modules/kl_provider.ko.gz', '--base', OS_IMAGE],
+      6,
+      'both have one name',
+    ],
     [[PROVIDER, '--base', OS_IMAGE, '--cert', 'fixtures/modules/README.md'], 7, 'error: Cannot'],
     [['oci:fixtures/quickstart/release:4.18.4'], 2, 'it is not an OS image'],
     [[OS_IMAGE, '--base', DRIVER_TOOLKIT], 2, 'hint: Name the image that it was built on.'],
