@@ -12,6 +12,8 @@ export interface DebianRegistry {
   readonly caFile: string | undefined;
   /** Credentials file for it, when it wants one. */
   readonly authFile: string | undefined;
+  /** Where it keeps what was pushed. */
+  readonly storage: string;
   /** Kills it as a power cut would, and starts it again on the same port with what it had stored. */
   readonly restart: () => Promise<void>;
   /** Kills it as a power cut would; `restart` starts it again. */
@@ -60,6 +62,7 @@ export async function startDebianRegistry(options: { readonly isSecured: boolean
     host,
     caFile: options.isSecured ? join(directory, 'ca.crt') : undefined,
     authFile: options.isSecured ? join(directory, 'auth.json') : undefined,
+    storage: join(directory, 'data'),
     restart: async () => {
       await end('SIGKILL');
       child = start();
