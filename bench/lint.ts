@@ -11,7 +11,7 @@ const COUNT = 1000;
 /** Reads files and gives them to the parser of YAML, and nothing else. */
 const PARSE = `
 import { readdirSync, readFileSync } from 'node:fs';
-import { parseAllDocuments } from ${JSON.stringify(import.meta.resolve('yaml'))};
+import { parseAllDocuments } from ${JSON.stringify(resolve('node_modules/yaml/dist/index.js'))};
 for (const name of readdirSync(process.argv[1]).sort())
   for (const document of parseAllDocuments(readFileSync(process.argv[1] + '/' + name, 'utf8'))) document.toJS();
 `;

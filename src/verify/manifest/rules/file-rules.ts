@@ -148,6 +148,8 @@ const PRIVATE_KEY = /-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----/;
 function secret({ at, content }: FileEntry, report: Report): void {
   const read = content();
   if (read.kind !== 'bytes' || read.bytes.length > 512 * 1024) return;
+  // Most files are neither, and need not become text for it.
+  if (!read.bytes.includes('PRIVATE KEY-----') && !read.bytes.includes('"auths"')) return;
   const text = read.bytes.toString('latin1');
   const what = PRIVATE_KEY.test(text)
     ? 'a private key'

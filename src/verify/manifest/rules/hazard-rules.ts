@@ -348,19 +348,24 @@ function programs({ entry, text, isProgram }: Script, report: Report): void {
   }
 }
 
-/** Scripts of KMM's ProduceMachineConfig as it ships them, by the ends of their hashes. */
-const KMM_SCRIPTS: readonly RegExp[] = [/^925c8d68.*2077$/, /^ee47a180.*12cf$/, /^66aefec8.*b962$/];
+/** Scripts of KMM's ProduceMachineConfig as it ships them: their sizes, and the ends of their hashes. */
+const KMM_SCRIPTS: ReadonlyMap<number, RegExp> = new Map([
+  [3553, /^925c8d68.*2077$/],
+  [1117, /^ee47a180.*12cf$/],
+  [829, /^66aefec8.*b962$/],
+]);
 
 /** Whether a file is one of KMM's scripts, as it is or changed a little. */
 export function isKmmScript({ path, content }: FileEntry): boolean {
+  if (!path.endsWith('.sh')) return false;
   const read = content();
   if (read.kind !== 'bytes' || read.bytes.length > 64 * 1024) return false;
-  const hash = createHash('sha256').update(read.bytes).digest('hex');
-  if (KMM_SCRIPTS.some((known) => known.test(hash))) return true;
-  const text = read.bytes.toString('utf8');
+  const { bytes } = read;
+  const hash = KMM_SCRIPTS.get(bytes.length);
   return (
-    path.endsWith('.sh') &&
-    (/\bkmm_config_file_filepath\b/.test(text) || (/\bkmm-pod\b/.test(text) && /\bkmm-volume\b/.test(text)))
+    bytes.includes('kmm_config_file_filepath') ||
+    (bytes.includes('kmm-pod') && bytes.includes('kmm-volume')) ||
+    hash?.test(createHash('sha256').update(bytes).digest('hex')) === true
   );
 }
 

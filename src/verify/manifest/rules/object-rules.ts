@@ -159,8 +159,20 @@ function applyLimit({ value, kind }: Manifest, report: Report): void {
   });
 }
 
+/** Sizes that were taken: each file is counted in each pool that merges it. */
+const sizes = new WeakMap<object, number>();
+
 /** Bytes of the JSON of a value, without making the text of it. */
 export function jsonSize(value: Value): number {
+  if (typeof value !== 'object' || value === null) return sizeOf(value);
+  const known = sizes.get(value);
+  if (known !== undefined) return known;
+  const size = sizeOf(value);
+  sizes.set(value, size);
+  return size;
+}
+
+function sizeOf(value: Value): number {
   if (typeof value === 'string') return textSize(value);
   if (Array.isArray(value)) {
     let size = 2 + Math.max(0, value.length - 1);

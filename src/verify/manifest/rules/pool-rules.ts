@@ -2,12 +2,13 @@ import { type Draft, reporterOf } from '../finding.ts';
 import { type MachineConfig, ROLE_LABEL } from '../machine-config.ts';
 import { inMergeOrder, OWN_POOLS, selectedRoles } from '../pools.ts';
 import type { ManifestSet, Pool } from '../rule.ts';
-import { isSameValue, mappingOf, textOf, textsOf, valueAt } from '../values.ts';
+import { isSameValue, type Mapping, mappingOf, textOf, textsOf, valueAt } from '../values.ts';
 import { isKmmScript } from './hazard-rules.ts';
 import { jsonSize } from './object-rules.ts';
 
 /** What the operator takes as the JSON of all that a pool merges, in bytes. */
 const RENDERED_LIMIT = 1_572_864;
+const RENDERED_WARNING = RENDERED_LIMIT * 0.8;
 
 /** Rules on pools, and on MachineConfigs of one pool that fight. */
 export function poolRules(set: ManifestSet, drafts: Draft[]): void {
@@ -266,18 +267,17 @@ function kmmTwice(pool: Pool, drafts: Draft[]): void {
 }
 
 function renderedSize(pool: Pool, drafts: Draft[]): void {
-  const own = users(pool);
-  const largest = own.toSorted((a, b) => jsonSize(b.spec) - jsonSize(a.spec))[0];
-  if (largest === undefined) return;
   // What overrides stands once: files by path, units by name.
-  const files = new Map(
-    pool.configs.flatMap((config) => config.files.map(({ path, value }) => [path, value] as const)),
-  );
-  const units = new Map(
-    pool.configs.flatMap((config) => config.units.map(({ name, value }) => [name, value] as const)),
-  );
+  const parts = new Map<string, Mapping>();
+  for (const { files, units } of pool.configs) {
+    for (const { path, value } of files) parts.set(path, value);
+    for (const { name, value } of units) parts.set(name, value);
+  }
   let size = 1024;
-  for (const value of [...files.values(), ...units.values()]) size += jsonSize(value) + 1;
+  for (const value of parts.values()) size += jsonSize(value) + 1;
+  if (size <= RENDERED_WARNING) return;
+  const [largest] = users(pool).toSorted((a, b) => jsonSize(b.spec) - jsonSize(a.spec));
+  if (largest === undefined) return;
   sizeFinding(
     size,
     { manifest: largest.manifest, what: `what the pool ${pool.name} merges`, path: ['spec'] },
@@ -297,7 +297,7 @@ function sizeFinding(
   { manifest, what, path }: Pick<Draft, 'manifest' | 'path'> & { readonly what: string },
   drafts: Draft[],
 ): void {
-  if (size <= RENDERED_LIMIT * 0.8) return;
+  if (size <= RENDERED_WARNING) return;
   const isTooLarge = size > RENDERED_LIMIT;
   drafts.push({
     manifest,
