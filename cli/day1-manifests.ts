@@ -3,11 +3,11 @@ import { day1OptionsOf } from '../src/manifests/day1/from-set.ts';
 import type { Day1Options } from '../src/manifests/day1/options.ts';
 import { makeDay1MachineConfig } from '../src/manifests/day1/produce.ts';
 import { makeVerifyScript } from '../src/manifests/day1/verify-script.ts';
-import { toYaml } from '../src/manifests/yaml.ts';
 import type { Day1Flags } from './commands/machine-config-day1.ts';
 import type { CliContext } from './context.ts';
 import { makeFiles } from './io/files.ts';
 import { readInput } from './io/read-input.ts';
+import { imageOf, printManifests } from './machine-config/manifests.ts';
 
 /** Prints the MachineConfigs that flags or a spec ask for. */
 export async function printDay1(flags: Day1Flags, context: CliContext): Promise<void> {
@@ -15,13 +15,7 @@ export async function printDay1(flags: Day1Flags, context: CliContext): Promise<
     flags.file === undefined
       ? [makeForFlags(makeDay1MachineConfig, flags)]
       : (await optionsOfSpec(flags, flags.file, context)).map(makeDay1MachineConfig);
-  if (flags.output === 'yaml') {
-    context.stdout.write(toYaml(objects));
-    return;
-  }
-  const [only] = objects;
-  const list = objects.length === 1 ? only : { apiVersion: 'v1', kind: 'List', items: objects };
-  context.stdout.write(`${JSON.stringify(list, null, 2)}\n`);
+  printManifests(objects, flags, context);
 }
 
 /** Prints the script for the nodes of the MachineConfig that flags or a spec ask for. */
@@ -89,27 +83,6 @@ function optionsOf(flags: PartsOfDay1Flags): Day1Options {
       ? { ...common, drivers: [{ name: flags.name, ...image, modules: entries }] }
       : { ...common, ...image, ...only, name: flags.name, module: only?.name };
   return options as Day1Options;
-}
-
-/** One image as it is; several, or one with a kernel before it, by kernel. */
-function imageOf(images: readonly string[]): unknown {
-  const [first] = images;
-  if (images.length === 0 || (images.length === 1 && !/^[^/@]*=/.test(first ?? ''))) return first;
-  return Object.fromEntries(
-    images.map((text) => {
-      const at = text.indexOf('=');
-      if (at < 0) {
-        throw new SpecError(
-          'USAGE',
-          `Cannot use --image ${JSON.stringify(text.slice(0, 200))}: it names no kernel`,
-          {
-            hint: 'Write --image KERNEL=IMAGE@DIGEST for each kernel.',
-          },
-        );
-      }
-      return [text.slice(0, at), text.slice(at + 1)];
-    }),
-  );
 }
 
 /** Of several modules, a parameter says whose it is. */

@@ -37,6 +37,17 @@ export type {
 export { makeFirmwarePathMachineConfig } from './manifests/firmware-path.ts';
 export type { FirmwarePathOptions } from './manifests/firmware-path.ts';
 export type { Labels } from './manifests/labels.ts';
+export { kmmVersionLabel, makeKmmModule } from './manifests/kmm-module.ts';
+export type { KmmModule, KmmModuleOptions } from './manifests/kmm-module.ts';
+export { makeImageDigestMirrorSet, makeImageTagMirrorSet } from './manifests/mirror-set.ts';
+export type {
+  ImageDigestMirrorSet,
+  ImageTagMirrorSet,
+  MirrorEntry,
+  MirrorSetOptions,
+} from './manifests/mirror-set.ts';
+export { makePinnedImageSet } from './manifests/pinned-image-set.ts';
+export type { PinnedImageSet, PinnedImageSetOptions } from './manifests/pinned-image-set.ts';
 export { makeMachineConfigPool } from './manifests/machine-config-pool.ts';
 export type { MachineConfigPool, MachineConfigPoolOptions } from './manifests/machine-config-pool.ts';
 export { makeNodeDisruptionPolicy } from './manifests/node-disruption-policy.ts';

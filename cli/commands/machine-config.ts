@@ -3,6 +3,9 @@ import type { CliContext } from '../context.ts';
 import { day1Command, verifyScriptCommand } from './machine-config-day1.ts';
 import { disruptionPolicyCommand } from './machine-config/disruption-policy.ts';
 import { firmwareCommand } from './machine-config/firmware.ts';
+import { mirrorSetCommand } from './machine-config/mirror-set.ts';
+import { moduleCommand } from './machine-config/module.ts';
+import { pinnedImagesCommand } from './machine-config/pinned-images.ts';
 import { poolCommand } from './machine-config/pool.ts';
 
 interface OsImageFlags {
@@ -21,7 +24,10 @@ export function machineConfigCommand(context: CliContext): Command {
     .addCommand(verifyScriptCommand(context))
     .addCommand(poolCommand(context))
     .addCommand(firmwareCommand(context))
-    .addCommand(disruptionPolicyCommand(context));
+    .addCommand(disruptionPolicyCommand(context))
+    .addCommand(pinnedImagesCommand(context))
+    .addCommand(mirrorSetCommand(context))
+    .addCommand(moduleCommand(context));
 }
 
 function osImageCommand(context: CliContext): Command {

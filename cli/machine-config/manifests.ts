@@ -64,6 +64,27 @@ export function pairsOf(
   );
 }
 
+/** Images of flags: one as it is; several, or one with a kernel before it, by kernel. */
+export function imageOf(images: readonly string[] = []): unknown {
+  const [first] = images;
+  if (images.length === 0 || (images.length === 1 && !/^[^/@]*=/.test(first ?? ''))) return first;
+  return Object.fromEntries(
+    images.map((text) => {
+      const at = text.indexOf('=');
+      if (at < 0) {
+        throw new SpecError(
+          'USAGE',
+          `Cannot use --image ${JSON.stringify(text.slice(0, 200))}: it names no kernel`,
+          {
+            hint: 'Write --image KERNEL=IMAGE@DIGEST for each kernel.',
+          },
+        );
+      }
+      return [text.slice(0, at), text.slice(at + 1)];
+    }),
+  );
+}
+
 /**
  * Reads the spec that `--file` names.
  *

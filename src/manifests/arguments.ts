@@ -1,5 +1,6 @@
 import { KmodError, SpecError, type SpecProblem } from '../errors.ts';
 import { findNearest } from '../spec/nearest.ts';
+import type { TextRule } from '../spec/values.ts';
 
 /** Reads arguments that may be anything, and keeps what is wrong with each instead of stopping at the first. */
 export interface ArgumentReader {
@@ -49,6 +50,16 @@ const MAX_ITEMS = 1000;
 export function required<Value>(value: Value | undefined): Value {
   if (value === undefined) throw new TypeError('A problem was found and not reported');
   return value;
+}
+
+/**
+ * Text that a rule of the spec takes.
+ *
+ * @throws {SpecError} `VALUE_INVALID`.
+ */
+export function matching({ pattern, what, hint }: TextRule, text: string): string {
+  if (pattern.test(text)) return text;
+  throw new SpecError('VALUE_INVALID', `Cannot use ${what} ${JSON.stringify(text.slice(0, 200))}`, { hint });
 }
 
 export function makeArgumentReader(what: string): ArgumentReader {

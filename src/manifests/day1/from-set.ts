@@ -5,7 +5,7 @@ import { objectNameFrom } from '../../spec/object-name.ts';
 import type { Day1DriverOptions, Day1DriversOptions } from './options.ts';
 
 /** Where a kmod image has the firmware of its drivers. */
-const FIRMWARE_DIRECTORY = '/firmware';
+export const KMOD_IMAGE_FIRMWARE = '/firmware';
 
 /**
  * Options of the MachineConfigs that load the Day 1 drivers of a set, one for each pool. All drivers of a set are in one
@@ -42,6 +42,6 @@ function driverOf({ name, modules, softdeps, firmware }: Driver, image: string):
     image,
     modules: modules.map(({ name, parameters, replaces }) => ({ name, parameters, replaces })),
     softdeps,
-    ...(firmware === undefined ? {} : { firmware: FIRMWARE_DIRECTORY }),
+    ...(firmware === undefined ? {} : { firmware: KMOD_IMAGE_FIRMWARE }),
   };
 }

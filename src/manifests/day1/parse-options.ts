@@ -3,8 +3,8 @@ import type { RegistryReference } from '../../oci/reference.ts';
 import { type KernelRelease, parseKernelRelease } from '../../spec/kernel-release.ts';
 import { type ModuleName, parseModuleName } from '../../spec/module-name.ts';
 import { objectNameFrom, parseObjectName } from '../../spec/object-name.ts';
-import { PARAMETER_NAME, PARAMETER_VALUE, type TextRule } from '../../spec/values.ts';
-import { type ArgumentReader, makeArgumentReader } from '../arguments.ts';
+import { PARAMETER_NAME, PARAMETER_VALUE } from '../../spec/values.ts';
+import { type ArgumentReader, makeArgumentReader, matching } from '../arguments.ts';
 import { parseFirmwareDirectory } from '../firmware-path.ts';
 import { parseAbsolutePath, parseNodePath } from '../ignition-file.ts';
 import { parsePinnedImage, parseRegistryImage } from '../registry-image.ts';
@@ -207,11 +207,6 @@ function duplicates(texts: readonly string[]): readonly string[] {
   const twice = new Set<string>();
   for (const text of texts) (seen.has(text) ? twice : seen).add(text);
   return [...twice];
-}
-
-function matching({ pattern, what, hint }: TextRule, text: string): string {
-  if (pattern.test(text)) return text;
-  throw new SpecError('VALUE_INVALID', `Cannot use ${what} ${JSON.stringify(text.slice(0, 200))}`, { hint });
 }
 
 function parseWorkerImage(text: string): RegistryReference {
