@@ -96,8 +96,13 @@ interface Given {
 async function verifyImages(
   names: readonly string[],
   { arch, kernel, layers, ...flags }: VerifyFlags,
-  { io, certificates, boot }: Given,
+  { io, context, certificates, boot }: Given,
 ): Promise<readonly TargetReport[]> {
+  if (flags.base !== undefined && (await isDirectory(resolve(context.cwd, flags.base)))) {
+    throw new SpecError('USAGE', `Cannot verify ${names.join(', ')} against the directory ${flags.base}`, {
+      hint: 'Files of modules end in .ko, .ko.gz, .ko.xz or .ko.zst; images have images as their base.',
+    });
+  }
   const base = flags.base === undefined ? undefined : (await openNamedImage(flags.base, arch, io)).image;
   const targets: TargetReport[] = [];
   for (const name of names) {

@@ -147,6 +147,7 @@ describe('kmodlayer verify', () => {
     [[PROVIDER], 2, 'Cannot verify modules without the kernel that shall load them'],
     [[PROVIDER, '--base', '.'], 2, 'Cannot tell for which kernel of . the modules are'],
     [[PROVIDER, '--base', '.', '--kernel', '5.14.0-1.x86_64'], 2, 'it has no modules.dep for kernel'],
+    [['module.bin', '--base', '.'], 2, 'Cannot verify module.bin against the directory .'],
     [['./nowhere.ko', '--base', OS_IMAGE], 2, 'Cannot read ./nowhere.ko'],
     [[PROVIDER, PROVIDER, '--base', OS_IMAGE], 6, 'both have one name'],
     [
