@@ -14,12 +14,14 @@ import { objectRules } from './rules/object-rules.ts';
 import { operatorRules } from './rules/operator-rules.ts';
 import { pathRules } from './rules/path-rules.ts';
 import { poolRules } from './rules/pool-rules.ts';
+import { structureRules } from './rules/structure-rules.ts';
 import { unitRules } from './rules/unit-rules.ts';
 
 const RULES: readonly ManifestRule[] = [
   objectRules,
   machineConfigRules,
   ignitionRules,
+  structureRules,
   fileRules,
   pathRules,
   unitRules,
