@@ -1,8 +1,10 @@
 import { SpecError } from '../src/errors.ts';
+import { day1OptionsOfBootModuleConfig } from '../src/manifests/boot-module-config.ts';
 import { day1OptionsOf } from '../src/manifests/day1/from-set.ts';
 import type { Day1Options } from '../src/manifests/day1/options.ts';
 import { makeDay1MachineConfig } from '../src/manifests/day1/produce.ts';
 import { makeVerifyScript } from '../src/manifests/day1/verify-script.ts';
+import { readManifests } from '../src/verify/manifest/read-manifests.ts';
 import type { Day1Flags } from './commands/machine-config-day1.ts';
 import type { CliContext } from './context.ts';
 import { makeFiles } from './io/files.ts';
@@ -112,7 +114,7 @@ function splitName(text: string): readonly [string | undefined, string] {
 async function optionsOfSpec(
   flags: PartsOfDay1Flags,
   file: string,
-  { cwd }: CliContext,
+  context: CliContext,
 ): Promise<readonly Day1Options[]> {
   for (const flag of ['name', 'pool', 'image', 'module', 'removeInTree', 'parameter', 'firmware'] as const) {
     if (flags[flag] !== undefined) {
@@ -121,10 +123,11 @@ async function optionsOfSpec(
       });
     }
   }
-  const { parseSpec } = await import('../src/spec/spec.ts');
-  const bytes = await readInput(makeFiles(cwd), file);
-  const set = parseSpec(Buffer.from(bytes).toString('utf8'), file);
-  return day1OptionsOf(set).map((options) => ({ ...options, ...sharedOptions(flags) }));
+  const text = Buffer.from(await readInput(makeFiles(context.cwd), file)).toString('utf8');
+  const options = /^kind:\s*["']?BootModuleConfig\b/m.test(text)
+    ? readManifests(file, text).manifests.map(({ value }) => day1OptionsOfBootModuleConfig(value))
+    : day1OptionsOf((await import('../src/spec/spec.ts')).parseSpec(text, file));
+  return options.map((one) => ({ ...one, ...sharedOptions(flags) }));
 }
 
 /** Options that are the same whether modules come from flags or from a spec. */

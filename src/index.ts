@@ -34,6 +34,10 @@ export type {
   Day1Options,
   LoaderName,
 } from './manifests/day1/options.ts';
+export { day1OptionsOfBootModuleConfig, makeBootModuleConfig } from './manifests/boot-module-config.ts';
+export type { BootModuleConfig, BootModuleConfigOptions } from './manifests/boot-module-config.ts';
+export { makeButane } from './manifests/butane.ts';
+export type { ButaneConfig, ButaneOptions } from './manifests/butane.ts';
 export { makeFirmwarePathMachineConfig } from './manifests/firmware-path.ts';
 export type { FirmwarePathOptions } from './manifests/firmware-path.ts';
 export type { Labels } from './manifests/labels.ts';

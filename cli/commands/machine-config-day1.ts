@@ -103,5 +103,8 @@ function withDay1Flags(command: Command): Command {
     .option('--node-authfile <path>', 'credentials on the node (default: /var/lib/kubelet/config.json)')
     .option('--firmware-directory <path>', 'where firmware goes on the node (default: /var/lib/firmware)')
     .option('--remove', 'undo on the nodes what the MachineConfig of this name did, for --loader host')
-    .option('-f, --file <spec>', 'take names, modules and image from this kmodlayer.yaml: its rollout.day1');
+    .option(
+      '-f, --file <spec>',
+      'take names, modules and image from this kmodlayer.yaml, its rollout.day1, or from a BootModuleConfig',
+    );
 }

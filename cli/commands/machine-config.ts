@@ -1,6 +1,8 @@
 import { Command, Option } from 'commander';
 import type { CliContext } from '../context.ts';
 import { day1Command, verifyScriptCommand } from './machine-config-day1.ts';
+import { bootModuleConfigCommand } from './machine-config/boot-module-config.ts';
+import { butaneCommand } from './machine-config/butane.ts';
 import { disruptionPolicyCommand } from './machine-config/disruption-policy.ts';
 import { firmwareCommand } from './machine-config/firmware.ts';
 import { mirrorSetCommand } from './machine-config/mirror-set.ts';
@@ -27,7 +29,9 @@ export function machineConfigCommand(context: CliContext): Command {
     .addCommand(disruptionPolicyCommand(context))
     .addCommand(pinnedImagesCommand(context))
     .addCommand(mirrorSetCommand(context))
-    .addCommand(moduleCommand(context));
+    .addCommand(moduleCommand(context))
+    .addCommand(bootModuleConfigCommand(context))
+    .addCommand(butaneCommand(context));
 }
 
 function osImageCommand(context: CliContext): Command {

@@ -166,8 +166,7 @@ export function makeArgumentReader(what: string): ArgumentReader {
       } catch (error) {
         if (!(error instanceof SpecError)) throw error;
         for (const problem of error.problems) {
-          const isWhole = problem.path === '';
-          problems.push({ ...problem, path: isWhole ? path : `${path}.${problem.path}` });
+          problems.push({ ...problem, path: [path, problem.path].filter((part) => part !== '').join('.') });
         }
         if (error.problems.length === 0) report(path, error.message, error.hint ?? 'Give another.');
         return undefined;
