@@ -16,7 +16,7 @@ import {
   unitOf,
 } from '../support/day1-vm.ts';
 import { nodeFiles, type PlainFile } from '../support/node-files.ts';
-import { FIRMWARE, NIC_VERSION } from '../support/node-images.ts';
+import { FIRMWARE, NIC_VERSION, pushWorkerImage } from '../support/node-images.ts';
 import type { NodeReport, NodeVm } from '../support/node-vm.ts';
 
 // Machines of Debian's packages, without KVM: what systemd, lsmod and the journal of booted kernels say.
@@ -222,5 +222,46 @@ describe('a driver whose in-tree module nothing uses', () => {
     );
     expect(plus).toContain(`d: loaded: the modules of ${world.repository('acme/live')}:${kernel.release}_rt`);
     expect(plus).toContain('verified: 0');
+  });
+});
+
+describe('a MachineConfig with the structure of KMM’s', () => {
+  it('pulls in the first boot, and in the second one replaces the module before NetworkManager starts', async () => {
+    const [, kernel] = world.kernels;
+    await pushDummyImage(world, kernel, { repository: 'acme/kmm' });
+    await pushWorkerImage(world.registry, 'kmm/worker:v1');
+    const machineConfig = makeDay1MachineConfig({
+      name: '99-worker-kmm',
+      pool: 'worker',
+      loader: 'kmm',
+      workerImage: `${world.repository('kmm/worker')}:v1`,
+      drivers: [
+        {
+          name: 'dummy',
+          image: world.repository('acme/kmm'),
+          firmware: '/firmware',
+          modules: [{ name: 'dummy', replaces: ['dummy'] }],
+        },
+      ],
+    });
+
+    const reports = await world.factory.make().boot({
+      kernelRelease: kernel.release,
+      files: nodeFiles([machineConfig], { plain: world.pullFiles }),
+      script: `${SHOW_MODULES}
+        podman ps --all --quiet | wc -l`,
+    });
+    const [report] = reports as [NodeReport];
+    const { journal, journalBefore, script } = report;
+    const replaced = 'Finished 99-worker-kmm-replace-kernel-module.service';
+
+    expect(textOf(journalBefore)).toContain("Inserted module 'dummy'");
+    expect(textOf(journalBefore)).toContain('going on with the in-tree modules');
+    expect(textOf(journalBefore)).toContain('New images are here; rebooting');
+    expect(script).toMatch(/^dummy version=2\.0 taint=O/m);
+    expect(textOf(journal)).toContain(`dummy: firmware of ${FIRMWARE.length} bytes`);
+    expect(timeOf(journal, replaced)).toBeLessThan(timeOf(journal, 'Starting NetworkManager.service'));
+    expect(script).toMatch(/^0$/m);
+    expect(unitOf(report, 'kubelet.service', 'ActiveState')).toBe('active');
   });
 });

@@ -1,5 +1,14 @@
 import { execFile, execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -95,21 +104,57 @@ export async function pushKmodImage(options: KmodImageOptions): Promise<string> 
       execFileSync('ln', ['-s', dirname(indexesFor.modules), join(tree, 'host')]);
       execFileSync('depmod', ['-b', join(scratch, 'root/opt'), kernelRelease], { stdio: 'pipe' });
       rmSync(join(tree, 'host'));
+      symlinkSync(`/lib/modules/${kernelRelease}`, join(tree, 'host'));
     }
-    const layout = new Layout(join(scratch, 'layout'));
-    const entries = function* (): Generator<TarEntry> {
+    return await pushEntries(registry, `${repository}:${tag}`, function* () {
       yield* entriesOf(join(scratch, 'root'));
       for (const [path, text] of Object.entries(firmware)) yield fileEntry(`firmware/${path}`, text);
-    };
-    const layer = await layout.writeLayer('modules', entries);
+    });
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+/** What KMM's worker has of an OS, as far as its stand-in needs it. */
+const WORKER_PROGRAMS = ['/bin/sh', '/bin/sed', '/bin/cp', '/bin/mkdir'];
+
+/**
+ * Pushes a stand-in of KMM's worker and says its digest: `kmod load` with this machine's own kmod, in a root that holds
+ * nothing else.
+ */
+export async function pushWorkerImage(registry: DebianRegistry, name: string): Promise<string> {
+  const files = new Map<string, Buffer>([
+    ['bin/kmod', readFileSync(join(import.meta.dirname, '../node-vm/worker.sh'))],
+    ['sbin/modprobe', readFileSync('/bin/kmod')],
+  ]);
+  for (const program of WORKER_PROGRAMS) files.set(program.slice(1), readFileSync(program));
+  for (const program of [...WORKER_PROGRAMS, '/bin/kmod']) {
+    const output = execFileSync('ldd', [program], { encoding: 'utf8' });
+    for (const [library] of output.matchAll(/\/\S+/g)) files.set(library.slice(1), readFileSync(library));
+  }
+  return pushEntries(registry, name, function* () {
+    for (const [path, bytes] of [...files].sort()) yield fileEntry(path, bytes, 0o755);
+  });
+}
+
+/** Pushes an image of one layer and says its digest. */
+async function pushEntries(
+  registry: DebianRegistry,
+  name: string,
+  entries: () => Generator<TarEntry>,
+): Promise<string> {
+  const scratch = mkdtempSync(join(tmpdir(), 'kmodlayer-layout-'));
+  try {
+    const layout = new Layout(scratch);
+    const layer = await layout.writeLayer('files', entries);
     await layout.writeImage({
-      layers: [{ layer, createdBy: 'COPY modules' }],
+      layers: [{ layer, createdBy: 'COPY files' }],
       labels: {},
       family: 'oci',
       created: '2026-01-01T00:00:00Z',
       name: 'image',
     });
-    return await pushLayout(registry, join(scratch, 'layout'), `${repository}:${tag}`);
+    return await pushLayout(registry, scratch, name);
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
