@@ -1,3 +1,4 @@
+import { SpecError } from '../errors.ts';
 import { makeArgumentReader } from './arguments.ts';
 import { type NodePath, parseNodePath } from './ignition-file.ts';
 import type { MachineConfig } from './machine-config.ts';
@@ -39,6 +40,9 @@ const NOTHING: Actions = [{ type: 'None' }];
  * The policy that lets files and units change without a drain and a reboot of their nodes: what is new takes effect at
  * the next boot, as all of Day 1 does. A change of kernel arguments or of the OS image makes nodes reboot in any case.
  *
+ * Of templates of units and their instances the definition takes no names: those of MachineConfigs are left out, and a
+ * change of them makes nodes reboot.
+ *
  * Apply it with `oc apply --server-side`: other policies of the cluster then stay as they are.
  *
  * @throws {SpecError} `VALUE_INVALID` with every argument that cannot be used; the path of a problem is its name.
@@ -55,8 +59,10 @@ export function makeNodeDisruptionPolicy(options: NodeDisruptionPolicyOptions): 
     ...list('files', (at, value) => read.text(at, value, parseNodePath)),
   ];
   const names: readonly UnitName[] = [
-    ...machineConfigs.flatMap(({ spec }) => (spec.config.systemd?.units ?? []).map(({ name }) => name)),
-    ...list('units', (at, value) => read.text(at, value, parseUnitName)),
+    ...machineConfigs
+      .flatMap(({ spec }) => (spec.config.systemd?.units ?? []).map(({ name }) => name))
+      .filter(isTaken),
+    ...list('units', (at, value) => read.text(at, value, parsePolicyUnit)),
   ];
   const files = [...new Set(paths)].map((path) => ({ path, actions: NOTHING }));
   const units = [...new Set(names)].map((name) => ({ name, actions: NOTHING }));
@@ -88,4 +94,16 @@ export function makeNodeDisruptionPolicy(options: NodeDisruptionPolicyOptions): 
       },
     },
   };
+}
+
+function isTaken(name: UnitName): boolean {
+  return !name.includes('@');
+}
+
+function parsePolicyUnit(text: string): UnitName {
+  const name = parseUnitName(text);
+  if (isTaken(name)) return name;
+  throw new SpecError('VALUE_INVALID', `Cannot name unit ${name} in a policy: its name has an "@"`, {
+    hint: 'Leave it out: a change of it makes nodes reboot.',
+  });
 }

@@ -44,6 +44,24 @@ describe('makeNodeDisruptionPolicy()', () => {
     ]);
   });
 
+  it('leaves out templates of units, whose names the definition does not take', () => {
+    const kvc = makeDay1MachineConfig({
+      ...{ name: '99-a', pool: 'worker', loader: 'kvc', module: 'ice' },
+      image: `quay.io/acme/ice@sha256:${'4d'.repeat(32)}`,
+    });
+    const policy = makeNodeDisruptionPolicy({ machineConfigs: [kvc] });
+
+    expectKept(policy, check);
+    const names = (kvc.spec.config.systemd?.units ?? []).map(({ name }) => String(name));
+    expect(names.some((name) => name.includes('@'))).toBe(true);
+    expect((policy.spec.nodeDisruptionPolicy.units ?? []).map(({ name }) => name)).toEqual(
+      names.filter((name) => !name.includes('@')),
+    );
+    expect(problemsOf(makeNodeDisruptionPolicy, { units: ['a@b.service', 'c.service'] })).toEqual([
+      'units[0]',
+    ]);
+  });
+
   const many = (count: number): readonly string[] => Array.from({ length: count }, (_, at) => `/etc/${at}`);
 
   it('takes what the definition takes', () => {
