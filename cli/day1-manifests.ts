@@ -4,12 +4,19 @@ import { day1OptionsOf } from '../src/manifests/day1/from-set.ts';
 import type { Day1Options } from '../src/manifests/day1/options.ts';
 import { makeDay1MachineConfig } from '../src/manifests/day1/produce.ts';
 import { makeVerifyScript } from '../src/manifests/day1/verify-script.ts';
-import { readManifests } from '../src/verify/manifest/read-manifests.ts';
 import type { Day1Flags } from './commands/machine-config-day1.ts';
 import type { CliContext } from './context.ts';
 import { makeFiles } from './io/files.ts';
 import { readInput } from './io/read-input.ts';
-import { imageOf, printManifests } from './machine-config/manifests.ts';
+import {
+  defined,
+  flagOf,
+  fromFlags,
+  imageOf,
+  objectsOf,
+  onceEach,
+  printManifests,
+} from './machine-config/manifests.ts';
 
 /** Prints the MachineConfigs that flags or a spec ask for. */
 export async function printDay1(flags: Day1Flags, context: CliContext): Promise<void> {
@@ -49,29 +56,22 @@ const FLAG_NAMES: Readonly<Record<string, string>> = {
 };
 
 function makeForFlags<Made>(make: (options: Day1Options) => Made, flags: PartsOfDay1Flags): Made {
-  try {
-    return make(optionsOf(flags));
-  } catch (error) {
-    if (!(error instanceof SpecError)) throw error;
-    const problems = error.problems.map((problem) => ({ ...problem, path: flagOf(problem.path) }));
-    throw new SpecError('VALUE_INVALID', error.message, { cause: error, hint: error.hint, problems });
-  }
+  return fromFlags(FLAG_NAMES, () => make(optionsOf(flags)), optionOf);
 }
 
-/** `--module` for `drivers[0].modules[1].name`. */
-function flagOf(path: string): string {
+/** `parameters` for `drivers[0].modules[0].parameters["debug"]`; `drivers` where a module itself is meant. */
+function optionOf(path: string): string {
   const option = path.replace(/^drivers\[0\]\.(?:modules\[\d+\]\.)?(?=[a-z])/, '');
-  const [name = ''] = /^[A-Za-z]*/.exec(option) ?? [];
-  if (path.startsWith('drivers[0].modules') && name === 'name') return '--module';
-  return FLAG_NAMES[name] ?? `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+  return path.startsWith('drivers[0].modules') && option.startsWith('name') ? 'drivers' : option;
 }
 
 /** Flags give texts; what is missing or wrong in them is told by the one who reads options. */
 function optionsOf(flags: PartsOfDay1Flags): Day1Options {
   const { module: names = [], image: images = [], removeInTree, parameter: parameters = [] } = flags;
+  const parametersFor = parametersOf(names, parameters);
   const entries = names.map((name, index) => ({
     name,
-    parameters: parametersOf(name, names.length, parameters),
+    parameters: parametersFor(name),
     ...(index === 0 && removeInTree !== undefined ? { replaces: removeInTree } : {}),
   }));
   const common = { name: flags.name, pool: flags.pool, ...sharedOptions(flags) };
@@ -87,23 +87,34 @@ function optionsOf(flags: PartsOfDay1Flags): Day1Options {
   return options as Day1Options;
 }
 
-/** Of several modules, a parameter says whose it is. */
+/** Parameters by module, `_` for `-` in its name: of several modules, each says whose it is. */
 function parametersOf(
-  module: string,
-  moduleCount: number,
+  modules: readonly string[],
   texts: readonly string[],
-): Readonly<Record<string, string>> {
-  const entries = texts.flatMap((text) => {
+): (module: string) => Readonly<Record<string, string>> {
+  const names = modules.map(plain);
+  const entries = texts.map((text) => {
     const at = text.indexOf('=');
     const [owner, name] = splitName(text.slice(0, Math.max(at, 0)));
-    if (at < 0 || (moduleCount > 1 && owner === undefined)) {
-      throw new SpecError('USAGE', `Cannot use --parameter ${JSON.stringify(text.slice(0, 200))}`, {
+    const module = owner === undefined ? (names.length > 1 ? undefined : names[0]) : plain(owner);
+    if (at < 0 || (names.length > 0 && (module === undefined || !names.includes(module)))) {
+      const why = at < 0 || owner === undefined ? '' : `: there is no --module ${JSON.stringify(owner)}`;
+      throw new SpecError('USAGE', `Cannot use --parameter ${JSON.stringify(text.slice(0, 200))}${why}`, {
         hint: 'Write NAME=VALUE, or with several modules MODULE.NAME=VALUE.',
       });
     }
-    return owner === undefined || owner === module ? [[name, text.slice(at + 1)] as const] : [];
+    return { module, pair: [name, text.slice(at + 1)] as const };
   });
-  return Object.fromEntries(entries);
+  return (module) =>
+    onceEach(
+      '--parameter',
+      entries.filter((entry) => entry.module === plain(module)).map(({ pair }) => pair),
+    );
+}
+
+/** A module has one name, however it is spelt. */
+function plain(module: string): string {
+  return module.replaceAll('-', '_');
 }
 
 function splitName(text: string): readonly [string | undefined, string] {
@@ -118,14 +129,14 @@ async function optionsOfSpec(
 ): Promise<readonly Day1Options[]> {
   for (const flag of ['name', 'pool', 'image', 'module', 'removeInTree', 'parameter', 'firmware'] as const) {
     if (flags[flag] !== undefined) {
-      throw new SpecError('USAGE', `Cannot use ${flagOf(flag)} with --file: the spec says it`, {
+      throw new SpecError('USAGE', `Cannot use ${flagOf(flag, {})} with --file: the spec says it`, {
         hint: 'Change the spec, or leave --file out.',
       });
     }
   }
   const text = Buffer.from(await readInput(makeFiles(context.cwd), file)).toString('utf8');
   const options = /^kind:\s*["']?BootModuleConfig\b/m.test(text)
-    ? readManifests(file, text).manifests.map(({ value }) => day1OptionsOfBootModuleConfig(value))
+    ? objectsOf(file, text).map((value) => day1OptionsOfBootModuleConfig(value))
     : day1OptionsOf((await import('../src/spec/spec.ts')).parseSpec(text, file));
   return options.map((one) => ({ ...one, ...sharedOptions(flags) }));
 }
@@ -133,6 +144,11 @@ async function optionsOfSpec(
 /** Options that are the same whether modules come from flags or from a spec. */
 function sharedOptions(flags: PartsOfDay1Flags): Readonly<Record<string, unknown>> {
   const { loader, activation, workerImage, firmwareDirectory, remove } = flags;
+  if (workerImage !== undefined && loader !== 'kmm') {
+    throw new SpecError('USAGE', `Cannot use --worker-image with the loader "${loader ?? 'host'}"`, {
+      hint: 'Leave it out, or give --loader kmm.',
+    });
+  }
   return defined({
     ...{ loader, activation, workerImage, firmwareDirectory, remove },
     proxy: flags.proxy ? undefined : false,
@@ -144,8 +160,4 @@ function sharedOptions(flags: PartsOfDay1Flags): Readonly<Record<string, unknown
 
 function secondsOf(text: string | undefined): number | undefined {
   return text === undefined ? undefined : /^\d{1,9}$/.test(text) ? Number(text) : NaN;
-}
-
-function defined(options: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }

@@ -22,18 +22,27 @@ export function printManifests(
  * What `make` gives. Problems of its options become problems of the flags that gave them.
  *
  * @param names Flags by option, where they are not the option in kebab case.
+ * @param optionOf The option that flags gave, of the path of a problem.
  */
-export function fromFlags<Result>(names: Readonly<Record<string, string>>, make: () => Result): Result {
+export function fromFlags<Result>(
+  names: Readonly<Record<string, string>>,
+  make: () => Result,
+  optionOf = (path: string): string => path,
+): Result {
   try {
     return make();
   } catch (error) {
     if (!(error instanceof SpecError)) throw error;
-    const problems = error.problems.map((problem) => ({ ...problem, path: flagOf(problem.path, names) }));
+    const problems = error.problems.map((problem) => ({
+      ...problem,
+      path: flagOf(optionOf(problem.path), names),
+    }));
     throw new SpecError('VALUE_INVALID', error.message, { cause: error, hint: error.hint, problems });
   }
 }
 
-function flagOf(path: string, names: Readonly<Record<string, string>>): string {
+/** `--pull-timeout` for `pullTimeout`, unless a name says otherwise. */
+export function flagOf(path: string, names: Readonly<Record<string, string>>): string {
   const [option = ''] = /^[A-Za-z]*/.exec(path) ?? [];
   return names[option] ?? `--${option.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }
@@ -49,8 +58,9 @@ export function pairsOf(
   texts: readonly string[] | undefined,
 ): Readonly<Record<string, string>> | undefined {
   if (texts === undefined) return undefined;
-  return Object.fromEntries(
-    texts.map((text) => {
+  return onceEach(
+    flag,
+    texts.map((text): readonly [string, string] => {
       const at = text.indexOf('=');
       if (at >= 0) return [text.slice(0, at), text.slice(at + 1)];
       throw new SpecError(
@@ -64,12 +74,32 @@ export function pairsOf(
   );
 }
 
+/**
+ * Pairs of a flag that may be repeated, as a mapping.
+ *
+ * @throws {SpecError} `USAGE` for a key that is there twice: one of its values would be lost.
+ */
+export function onceEach(
+  flag: string,
+  pairs: readonly (readonly [string, string])[],
+): Readonly<Record<string, string>> {
+  const keys = pairs.map(([key]) => key);
+  const twice = keys.find((key, at) => keys.indexOf(key) !== at);
+  if (twice !== undefined) {
+    throw new SpecError('USAGE', `Cannot use ${flag} for ${JSON.stringify(twice.slice(0, 200))} twice`, {
+      hint: 'Give it once.',
+    });
+  }
+  return Object.fromEntries(pairs);
+}
+
 /** Images of flags: one as it is; several, or one with a kernel before it, by kernel. */
 export function imageOf(images: readonly string[] = []): unknown {
   const [first] = images;
   if (images.length === 0 || (images.length === 1 && !/^[^/@]*=/.test(first ?? ''))) return first;
-  return Object.fromEntries(
-    images.map((text) => {
+  return onceEach(
+    '--image',
+    images.map((text): readonly [string, string] => {
       const at = text.indexOf('=');
       if (at < 0) {
         throw new SpecError(
@@ -110,11 +140,20 @@ export async function readSpec(
 /**
  * The objects in a file of YAML or JSON; `-` is stdin.
  *
- * @throws {SpecError} `SPEC_UNREADABLE` for a file that is not there, `SPEC_INVALID` for one that has no objects.
+ * @throws {SpecError} `SPEC_UNREADABLE` for a file that is not there, and what `objectsOf` throws.
  */
 export async function readObjects(file: string, context: CliContext): Promise<readonly unknown[]> {
   const bytes = file === '-' ? await context.readStdin() : await readInput(makeFiles(context.cwd), file);
-  const { manifests, problems } = readManifests(file, Buffer.from(bytes).toString('utf8'));
+  return objectsOf(file, Buffer.from(bytes).toString('utf8'));
+}
+
+/**
+ * The objects in a text of YAML or JSON.
+ *
+ * @throws {SpecError} `SPEC_INVALID` when it has none, or is not all YAML.
+ */
+export function objectsOf(file: string, text: string): readonly unknown[] {
+  const { manifests, problems } = readManifests(file, text);
   if (problems.length === 0 && manifests.length > 0) return manifests.map(({ value }) => value);
   throw new SpecError('SPEC_INVALID', `Cannot use ${file}: it has no objects of Kubernetes`, {
     file,

@@ -62,6 +62,12 @@ export function matching({ pattern, what, hint }: TextRule, text: string): strin
   throw new SpecError('VALUE_INVALID', `Cannot use ${what} ${JSON.stringify(text.slice(0, 200))}`, { hint });
 }
 
+/** What an error says of all its problems together. */
+export function refusalOf(what: string, problemCount: number): string {
+  const count = problemCount === 1 ? 'one of its arguments' : `${problemCount} of its arguments`;
+  return `Cannot make ${what}: ${count} cannot be used`;
+}
+
 export function makeArgumentReader(what: string): ArgumentReader {
   const problems: SpecProblem[] = [];
   const report = (path: string, message: string, hint: string): void => {
@@ -174,8 +180,7 @@ export function makeArgumentReader(what: string): ArgumentReader {
     },
     finish() {
       if (problems.length === 0) return;
-      const count = problems.length === 1 ? 'one of its arguments' : `${problems.length} of its arguments`;
-      throw new SpecError('VALUE_INVALID', `Cannot make ${what}: ${count} cannot be used`, { problems });
+      throw new SpecError('VALUE_INVALID', refusalOf(what, problems.length), { problems });
     },
   };
 }

@@ -41,6 +41,27 @@ describe('kmodlayer machine-config day1', () => {
     );
   });
 
+  it('knows a module by each spelling of its name', async () => {
+    const flags = [...FLAGS, ...IMAGE, '--module', 'acme-tap'];
+    const { stdout } = await runCli([
+      ...flags,
+      '--parameter',
+      'acme_tap.debug=1',
+      '--parameter',
+      'acme-tap.x=2',
+    ]);
+
+    expect(parse(stdout)).toEqual(
+      makeDay1MachineConfig({
+        name: '99-worker-ice',
+        pool: 'worker',
+        image: 'quay.io/acme/ice',
+        module: 'acme-tap',
+        parameters: { debug: '1', x: '2' },
+      }),
+    );
+  });
+
   it('prints JSON, for KMM', async () => {
     const worker = `quay.io/acme/worker@${DIGEST}`;
     const { stdout } = await runCli([
@@ -110,6 +131,13 @@ describe('kmodlayer machine-config day1', () => {
   it.each([
     [['--module', 'a', '--module', 'b', '--parameter', 'x=1'], 'Cannot use --parameter "x=1"'],
     [['--module', 'a', '--module', 'b', '--parameter', 'a.x'], 'Cannot use --parameter "a.x"'],
+    [['--module', 'a', '--parameter', 'b.x=1'], 'there is no --module "b"'],
+    [['--module', 'a', '--module', 'b', '--parameter', 'c.x=1'], 'there is no --module "c"'],
+    [['--module', 'a', '--parameter', 'x=1', '--parameter', 'x=2'], 'Cannot use --parameter for "x" twice'],
+    [
+      ['--module', 'a', '--worker-image', 'quay.io/a/w:1'],
+      'Cannot use --worker-image with the loader "host"',
+    ],
     [['--image', 'quay.io/a/b', '--module', 'a'], 'it names no kernel'],
     [['--module', 'a', '--module', 'b c'], '--module: Cannot use module name'],
     [['--file', 'x.yaml', '--module', 'a'], 'with --file: the spec says it'],
@@ -170,6 +198,19 @@ rollout: { pools: [worker, infra], day1: [ice] }
         makeDay1MachineConfig({ name: `99-${pool}-nic-day1`, pool, drivers, activation: 'reboot' }),
       ),
     });
+  });
+
+  it('refuses a file that is not YAML to its end', async () => {
+    const object = 'kind: BootModuleConfig\napiVersion: kmm.sigs.x-k8s.io/v1beta1\nmetadata: { name: a }\n';
+    await writeFile(join(directory, 'boot.yaml'), `${object}---\na: [}\n`);
+
+    const { exitCode, stdout, stderr } = await runCli(['machine-config', 'day1', '-f', 'boot.yaml'], {
+      cwd: directory,
+    });
+
+    expect(exitCode).toBe(2);
+    expect(stdout).toBe('');
+    expect(stderr).toContain('Cannot use boot.yaml');
   });
 
   it('says that a spec has none', async () => {

@@ -110,7 +110,7 @@ Description=Kmods Via Containers - %i
 # A machine's first boot runs the kernel of the boot image, for which no image needs to exist.
 ConditionPathExists=!/etc/ignition-machine-config-encapsulated.json
 Wants=network-online.target
-After=network-online.target machine-config-daemon-firstboot.service
+After=network-online.target crio-wipe.service machine-config-daemon-firstboot.service
 Before=kubelet-dependencies.target kubelet.service systemd-user-sessions.service
 
 [Service]

@@ -53,9 +53,7 @@ export interface Day1DriversOptions extends Day1CommonOptions {
   readonly drivers: readonly Day1DriverOptions[];
 }
 
-/** The same for one driver of one module.
- *  - `kvc`: as kmods-via-containers does it: an instance of `kmods-via-containers@.service` for each driver.
- *  - `sro`: as recipes of the Special Resource Operator did it: a service and a script for each driver. */
+/** The same for one driver of one module. */
 export interface Day1ModuleOptions extends Day1CommonOptions, Day1ImageOptions {
   /** The module, as `lsmod` shows it. */
   readonly module: string;

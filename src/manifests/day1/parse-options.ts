@@ -194,6 +194,17 @@ function checkDrivers(read: ArgumentReader, count: number, drivers: readonly Day
   for (const name of duplicates(modules)) {
     read.report('drivers', `Module ${name} is there twice`, 'A node has one module of a name.');
   }
+  drivers.forEach((driver, index) => {
+    const earlier = new Set(drivers.slice(0, index).flatMap((one) => one.modules.map(({ name }) => name)));
+    for (const name of new Set(driver.modules.flatMap(({ replaces }) => replaces))) {
+      if (!earlier.has(name)) continue;
+      read.report(
+        'drivers',
+        `Driver ${driver.name} replaces module ${name}, which a driver before it has loaded`,
+        'Leave it out of "replaces": the driver that has the module replaces that of the OS image.',
+      );
+    }
+  });
   const known = new Set<string>(modules);
   for (const { module } of drivers.flatMap(({ softdeps }) => softdeps)) {
     if (!known.has(module)) {

@@ -1,4 +1,5 @@
 import { SpecError } from '../../errors.ts';
+import { refusalOf } from '../arguments.ts';
 import { makeMachineConfig, type MachineConfig } from '../machine-config.ts';
 import { toYaml } from '../yaml.ts';
 import { LOADERS } from './loaders.ts';
@@ -69,7 +70,9 @@ export function ProduceMachineConfig(
     const problems = error.problems
       .filter(({ path }) => inTreeModulesToRemove !== undefined || !path.startsWith('replaces'))
       .map((problem) => ({ ...problem, ...renamed(problem) }));
-    throw new SpecError('VALUE_INVALID', error.message, { cause: error, hint: error.hint, problems });
+    const isWhole = problems.length === error.problems.length;
+    const message = isWhole ? error.message : refusalOf('this MachineConfig', problems.length);
+    throw new SpecError('VALUE_INVALID', message, { cause: error, hint: error.hint, problems });
   }
 }
 

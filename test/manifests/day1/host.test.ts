@@ -1,5 +1,10 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { hostConfig } from '../../../src/manifests/day1/host-config.ts';
 import { hostLoader } from '../../../src/manifests/day1/host.ts';
 import type { Day1Options } from '../../../src/manifests/day1/options.ts';
@@ -126,7 +131,7 @@ describe('hostLoader()', () => {
     expect(linesOf('99-worker-nic-ice-pull.service')).toEqual(
       expect.arrayContaining([
         'Wants=network-online.target',
-        'After=network-online.target',
+        'After=network-online.target crio-wipe.service',
         'Before=kubelet-dependencies.target kubelet.service',
         'After=99-worker-nic-ice-load.service',
         'EnvironmentFile=-/etc/mco/proxy.env',
@@ -203,4 +208,50 @@ describe('hostConfig()', () => {
       }),
     );
   });
+});
+
+describe('machineconfigs/host/day1.sh verify', () => {
+  let place = '';
+
+  beforeEach(() => {
+    place = mkdtempSync(join(tmpdir(), 'kmodlayer-test-'));
+  });
+
+  afterEach(() => {
+    rmSync(place, { recursive: true, force: true });
+  });
+
+  it.each([
+    ['OE', 'ok  '],
+    ['', 'FAIL'],
+  ])(
+    'takes a module with the taint "%s" that stands in for that of the OS image as %s',
+    async (taint, says) => {
+      const module = join(place, 'sys/module/irdma');
+      await mkdir(module, { recursive: true });
+      await writeFile(join(module, 'initstate'), 'live\n');
+      await writeFile(join(module, 'taint'), `${taint}\n`);
+      await writeFile(join(place, 'ice.conf'), ICE_CONFIG);
+
+      const { stdout } = spawnSync(
+        'bash',
+        [
+          join(import.meta.dirname, '../../../machineconfigs/host/day1.sh'),
+          'verify',
+          join(place, 'ice.conf'),
+        ],
+        {
+          encoding: 'utf8',
+          env: {
+            ...process.env,
+            KMODLAYER_STORE: join(place, 'store'),
+            KMODLAYER_RUN: join(place, 'run'),
+            KMODLAYER_SYSFS: join(place, 'sys'),
+          },
+        },
+      );
+
+      expect(stdout).toContain(`${says}  irdma of the OS image is not loaded`);
+    },
+  );
 });

@@ -111,6 +111,7 @@ describe('ProduceMachineConfig()', () => {
     expect(() => ProduceMachineConfig(name, pool, image, module)).toThrow(
       expect.objectContaining({
         code: 'VALUE_INVALID',
+        message: 'Cannot make this MachineConfig: one of its arguments cannot be used',
         problems: [expect.objectContaining({ path: argument, hint: expect.any(String) as string })],
       }),
     );

@@ -138,6 +138,13 @@ describe('parseDay1Options()', () => {
     ],
     [{ ...LONG, drivers: [{ ...DRIVER, image: 'oci:dir' }] }, 'drivers[0].image'],
     [{ ...LONG, drivers: [{ ...DRIVER, softdeps: [{ module: 'x' }] }] }, 'drivers'],
+    [
+      {
+        ...LONG,
+        drivers: [DRIVER, { ...DRIVER, name: 'x', modules: [{ name: 'x', replaces: ['ice'] }] }],
+      },
+      'drivers',
+    ],
     [{ ...LONG, image: 'quay.io/a/b' }, 'image'],
     [{ ...SHORT, drivers: undefined }, 'drivers'],
     [{ ...SHORT, firmwareDirectory: `/var/${'a'.repeat(255)}` }, 'firmwareDirectory'],
