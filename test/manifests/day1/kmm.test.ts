@@ -84,6 +84,26 @@ describe('ProduceMachineConfig()', () => {
     });
   });
 
+  // The Machine Config Operator's units of the first boot have a job in every boot, after the network.
+  it.each(['host', 'kmm'] as const)('%s loads after nothing that itself waits for the network', (loader) => {
+    const { spec } = makeDay1MachineConfig({
+      name: 'a',
+      pool: 'worker',
+      loader,
+      image: 'quay.io/a/b',
+      module: 'c',
+    });
+    const texts = (spec.config.systemd?.units ?? []).flatMap(({ contents = '' }) =>
+      contents.includes('\nBefore=network-pre.target\n') ? [contents] : [],
+    );
+    const after = texts.flatMap((text) =>
+      [...text.matchAll(/^After=(.*)$/gm)].flatMap(([, names = '']) => names.split(' ')),
+    );
+
+    expect(texts).toHaveLength(1);
+    expect(after.filter((name) => !/^(?:local-fs\.target|systemd-[a-z-]+\.service)$/.test(name))).toEqual([]);
+  });
+
   it('takes four arguments, as the documentation of OKD has it', () => {
     const { environment } = partsOf(ProduceMachineConfig('a', 'worker', 'quay.io/acme/ice', 'ice'));
 
