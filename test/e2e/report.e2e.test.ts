@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { readFileSync } from 'node:fs';
@@ -178,16 +178,19 @@ describe('The report in a browser', () => {
 describe('The report on modules of one kernel for all kernels of the world', () => {
   const kernels = listDebianKernels().filter(({ release }) => !release.includes('-rt'));
   const built = kernels.find(({ release }) => release === '6.1.0-56-amd64') ?? kernels[0]!;
-  const replacing = join(built.modules, 'drivers/media/mc/mc.ko');
-  const files = [
-    ...['kl_base', 'kl_hello'].map((name) => `fixtures/quickstart/modules/${name}.ko`),
-    replacing,
-  ];
+  let files: readonly string[];
+  let scratch: string;
+  let replacing: string;
   const targets: TargetReport[] = [];
   let opened: OpenedPage;
   let browser: TestBrowser;
   beforeAll(async () => {
     execFileSync('npm', ['run', '--silent', 'build']);
+    // A file of the base itself replaces nothing.
+    scratch = await mkdtemp(join(tmpdir(), 'kmodlayer-report-'));
+    replacing = join(scratch, 'mc.ko');
+    await copyFile(join(built.modules, 'drivers/media/mc/mc.ko'), replacing);
+    files = [...['kl_base', 'kl_hello'].map((name) => `fixtures/quickstart/modules/${name}.ko`), replacing];
     for (const { release, modules } of kernels) {
       const root = join(modules, '../../../..');
       const { stdout } = await runCli([
@@ -211,6 +214,7 @@ describe('The report on modules of one kernel for all kernels of the world', () 
   });
   afterAll(async () => {
     await browser.close();
+    await rm(scratch, { recursive: true });
   });
 
   it('passes only for the kernel that they were built for, and those with the same interfaces', () => {

@@ -30,7 +30,7 @@ make_root_tar() {
   while read -r line; do options+=(--aptopt "$line"); done < <(
     apt-config dump | grep -iE '^Acquire::(https?::(Proxy|CAInfo|Verify)|Retries)' || true
   )
-  mmdebstrap --quiet --variant=minbase --skip=cleanup/reproducible ${options[@]+"${options[@]}"} \
+  mmdebstrap --quiet --format=tar --variant=minbase --skip=cleanup/reproducible ${options[@]+"${options[@]}"} \
     --include=systemd,systemd-sysv,udev,dbus,network-manager,podman,crun,fuse-overlayfs,iproute2,kmod \
     --include=ca-certificates,iptables \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
