@@ -275,6 +275,21 @@ describe.each(['sro', 'kvc'] as const)('Scripts for %s', (loader) => {
     expect(node.calls()).toEqual(['rmmod kl_hello', 'modprobe kl_old']);
   });
 
+  it('take an in-tree module of the same name away without being told, and leave one that is not in-tree', async () => {
+    node.setLoaded('kl_hello');
+
+    const loaded = await act('load', KMODS);
+
+    expect(loaded.code, loaded.output).toBe(0);
+    expect(node.calls()[0]).toBe('modprobe -r kl_hello');
+    expect(node.calls().join()).toContain('kl-hello.ko');
+    node.forgetCalls();
+    writeFileSync(join(node.root, 'sys/module/kl_hello/taint'), 'OE\n');
+    const again = await act('load', KMODS);
+    expect(again.output).toContain('kl_hello is loaded already and stays as it is');
+    expect(node.calls().join()).not.toContain('modprobe -r');
+  });
+
   it('leave all as it was when a module is refused', async () => {
     node.remove();
     node = makeDay1Node({ kernel: KERNEL, registry: host, failing: { 'insmod kl-hello': 1 } });

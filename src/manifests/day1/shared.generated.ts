@@ -62,6 +62,9 @@ kmods_pull() {
 
 kmods_is_loaded() { [ -d "$KMODS_SYS/module/\${1//-/_}" ]; }
 
+# The kernel marks what was not built with it. A module of the OS image must not stand in for one of the same name.
+kmods_is_out_of_tree() { grep -q O "$KMODS_SYS/module/\${1//-/_}/taint" 2>/dev/null; }
+
 # kmods_file ROOT MODULE: the file of a module in a tree; "-" and "_" are the same in its name.
 kmods_file() { find "$1" -type f -name "\${2//[-_]/[-_]}.ko*" -print -quit; }
 
@@ -131,15 +134,16 @@ kmods_load_from() {
     cp -R "$root$KMOD_FIRMWARE/." "$KMOD_FIRMWARE_TARGET/" || return 1
     printf '%s' "$KMOD_FIRMWARE_TARGET" >"$KMODS_SYS/module/firmware_class/parameters/path" || return 1
   fi
-  for module in \${KMOD_REPLACES[@]+"\${KMOD_REPLACES[@]}"}; do
+  for module in \${KMOD_REPLACES[@]+"\${KMOD_REPLACES[@]}"} $KMOD_NAMES; do
     if ! kmods_is_loaded "$module"; then continue; fi
+    if kmods_is_out_of_tree "$module"; then
+      echo "$module is loaded already and stays as it is"
+      continue
+    fi
     modprobe -r "$module" || return 1
     KMODS_REMOVED+=("$module")
   done
-  for module in $KMOD_NAMES; do
-    if kmods_is_loaded "$module"; then echo "$module is loaded already and stays as it is"; fi
-    kmods_provide "$tree" "$module" || return 1
-  done
+  for module in $KMOD_NAMES; do kmods_provide "$tree" "$module" || return 1; done
 }
 
 # Takes back what kmods_load did so far, last first.
