@@ -116,7 +116,8 @@ const MISSING = {
   ...{ 'certificate-in-db': 'no', 'certificate-in-mok': 'no', 'known-to-kernel': 'no', ready: '1' },
 };
 
-describe('The hand-out of kmodlayer enroll, on a machine with Secure Boot', () => {
+// On a machine that was busy with other guests, one was seen to idle for ever in the middle of a boot.
+describe('The hand-out of kmodlayer enroll, on a machine with Secure Boot', { retry: 1 }, () => {
   it(
     'has an update of db that the firmware takes from the owner of the KEK, and from nobody else',
     async () => {

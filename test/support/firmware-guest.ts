@@ -11,7 +11,7 @@ import { decompressModule } from '../../src/kmod/compression.ts';
 import { type DebianKernel } from './kernels.ts';
 
 const run = promisify(execFile);
-const TIMEOUT_MS = 300_000;
+const TIMEOUT_MS = 150_000;
 
 export interface FirmwareGuestOptions {
   readonly kernel: DebianKernel;
