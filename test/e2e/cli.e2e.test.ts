@@ -98,7 +98,7 @@ describe('kmodlayer completion bash', () => {
     };
 
     expect(await complete('res')).toBe('resolve');
-    expect(await complete('machine-config', '')).toBe('os-image');
+    expect(await complete('machine-config', 'os')).toBe('os-image');
     expect(await complete('resolve', '4.18.4', '--out')).toBe('--output');
     expect(await complete('resolve', '-o', 'j')).toBe('json');
     expect(await complete('completion', 'z')).toBe('zsh');
