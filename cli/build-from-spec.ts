@@ -1,8 +1,9 @@
 import { resolve } from 'node:path';
 import type { BuiltImage } from '../src/build-image.ts';
-import { build, planBuild, type Failure } from '../src/build.ts';
+import { build, planBuild } from '../src/build.ts';
 import { PartialFailure, SpecError } from '../src/errors.ts';
 import type { Io } from '../src/io.ts';
+import type { Failure } from '../src/resolve-set.ts';
 import { parseSpec, type DriverSet } from '../src/spec/spec.ts';
 import { parseRepository } from '../src/spec/values.ts';
 import type { BuildFlags } from './commands/build.ts';

@@ -1,4 +1,4 @@
-import type { Failure } from '../src/build.ts';
+import type { Failure } from '../src/resolve-set.ts';
 import { ModuleError } from '../src/errors.ts';
 import type { Io } from '../src/io.ts';
 import type { TargetReport, VerifyReport } from '../src/verify/report.ts';

@@ -11,15 +11,12 @@ import {
   requireLayerable,
   requireNoKmodImages,
 } from './plan/plan.ts';
-import { resolve } from './resolve/resolve.ts';
+import { type Failure, resolveSet } from './resolve-set.ts';
 import type { Target } from './resolve/target.ts';
 import { openSigners } from './sign/open-signers.ts';
-import { type DriverSet, referenceFrom, type ReleaseRequest } from './spec/spec.ts';
+import type { DriverSet } from './spec/spec.ts';
 import { formatReference } from './oci/reference.ts';
 import type { TargetReport } from './verify/report.ts';
-
-/** Releases that are resolved at a time. */
-const RELEASES_AT_ONCE = 4;
 
 export interface BuildOptions {
   /** Compiles that run at a time; 1 when absent. */
@@ -42,15 +39,8 @@ export async function planBuild(
 ): Promise<{ readonly plan: Plan; readonly failures: readonly Failure[] }> {
   requireLayerable(set.targets);
   requireNoKmodImages(set);
-  const { targets, failures } = await resolveAll(set, options, io);
+  const { targets, failures } = await resolveSet(set, options, io);
   return { plan: plan(set, options.only === undefined ? targets : targets.filter(options.only)), failures };
-}
-
-/** What could not be done, and why. */
-export interface Failure {
-  /** A release, or a target in a few words. */
-  readonly what: string;
-  readonly error: unknown;
 }
 
 /** What came of a build. */
@@ -99,43 +89,6 @@ function refusePublishing({ signing, publish }: DriverSet): void {
     `Cannot publish to ${formatReference(publish.osImage)} what is signed with a key that is thrown away`,
     { hint: 'Write it to a layout: "osImage: oci:DIRECTORY", or --throw-away-key oci:DIRECTORY.' },
   );
-}
-
-async function resolveAll(
-  set: DriverSet,
-  { keepGoing = false }: Pick<BuildOptions, 'keepGoing'>,
-  io: Io,
-): Promise<{ readonly targets: readonly Target[]; readonly failures: readonly Failure[] }> {
-  const { releases, arches, streams, releaseRepository } = set.targets;
-  const limit = pLimit(RELEASES_AT_ONCE);
-  const names = releases.map((release) => nameOf(release, set.file));
-  const results = await Promise.allSettled(
-    names.map((release) =>
-      limit(() => resolve({ release, arches, streams, releaseRepository, kernels: ['default'] }, io)),
-    ),
-  );
-  const failures = results.flatMap((result, at): Failure[] =>
-    result.status === 'rejected' ? [{ what: names[at] ?? '', error: result.reason }] : [],
-  );
-  if (failures[0] !== undefined && (!keepGoing || io.signal.aborted)) throw failures[0].error;
-  const targets = results.flatMap((result) => (result.status === 'fulfilled' ? result.value : []));
-  return { targets: onceEach(targets.filter(({ release }) => !isExcluded(set, release.version))), failures };
-}
-
-function isExcluded({ targets }: Pick<DriverSet, 'targets'>, version: string): boolean {
-  return targets.exclude.some(({ release }) => release === version);
-}
-
-/** A release may be named twice, by its version and by its image: its targets are built once. */
-function onceEach(targets: readonly Target[]): readonly Target[] {
-  const keyOf = ({ release, arch, stream }: Target): string => `${release.digest} ${arch} ${stream}`;
-  return [...new Map(targets.map((target) => [keyOf(target), target])).values()];
-}
-
-function nameOf(release: ReleaseRequest, file: string): string {
-  return release.type === 'version'
-    ? release.version
-    : formatReference(referenceFrom(file, release.reference));
 }
 
 /** Each driver is compiled once for each kernel, whoever asks first. */

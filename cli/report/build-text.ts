@@ -1,5 +1,5 @@
 import type { BuiltImage } from '../../src/build-image.ts';
-import type { Failure } from '../../src/build.ts';
+import type { Failure } from '../../src/resolve-set.ts';
 import { KmodError } from '../../src/errors.ts';
 import { formatReference } from '../../src/oci/reference.ts';
 import { targetId, type Plan } from '../../src/plan/plan.ts';
