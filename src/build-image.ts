@@ -122,7 +122,7 @@ export async function buildImage(request: BuildImageRequest, io: Io): Promise<Bu
     )
       ? { 'ostree.components': `kmodlayer-${set.name}` }
       : {},
-    createdBy: `kmodlayer: ${set.drivers.map(({ name, version }) => `${name} ${version}`).join(', ')} for ${kernel}`,
+    createdBy: `kmodlayer: ${unit.compiles.map(({ driver }) => `${driver.name} ${driver.version}`).join(', ')} for ${kernel}`,
     created: createdAt(base, io.env),
     // Other tools do not see images of the Docker family in a layout.
     ...(set.publish.osImage.transport === 'docker' ? {} : { family: 'oci' }),
@@ -178,7 +178,7 @@ async function signAll(
 ): Promise<readonly SignedDriver[]> {
   return Promise.all(
     drivers.map(async (compiled, at) => {
-      const driver = set.drivers[at];
+      const driver = unit.compiles[at]?.driver;
       if (driver === undefined) throw new TypeError(`No driver for the results of ${compiled.driver}`);
       const modules = new Map<string, KernelModule>();
       const placed: PlacedModule[] = [];
@@ -231,7 +231,7 @@ function provenanceOf(
     kernel: target.osImage.kernel,
     name: set.name,
     drivers: signed.map(({ placed }, at) => ({ ...drivers[at], placed: settingsOf(placed) })),
-    build: set.drivers.map(({ build }) => build ?? null),
+    build: unit.compiles.map(({ driver }) => driver.build ?? null),
     signers,
   });
   return {

@@ -8,8 +8,8 @@ import {
   type ImageUnit,
   plan,
   type Plan,
-  requireLayerable,
   requireNoKmodImages,
+  requireSomewhereToGo,
 } from './plan/plan.ts';
 import { type Failure, resolveSet } from './resolve-set.ts';
 import type { Target } from './resolve/target.ts';
@@ -37,10 +37,13 @@ export async function planBuild(
   options: Pick<BuildOptions, 'only' | 'keepGoing'>,
   io: Io,
 ): Promise<{ readonly plan: Plan; readonly failures: readonly Failure[] }> {
-  requireLayerable(set.targets);
-  requireNoKmodImages(set);
+  requireSomewhereToGo(set);
   const { targets, failures } = await resolveSet(set, options, io);
-  return { plan: plan(set, options.only === undefined ? targets : targets.filter(options.only)), failures };
+  const chosen = options.only === undefined ? targets : targets.filter(options.only);
+  const planned = plan(set, chosen);
+  if (planned.blocked[0] !== undefined && options.keepGoing !== true) throw planned.blocked[0].error;
+  const blocked = planned.blocked.map(({ id, error }) => ({ what: id, error }));
+  return { plan: planned, failures: [...failures, ...blocked] };
 }
 
 /** What came of a build. */
@@ -57,6 +60,7 @@ export interface BuildResult {
  * @throws {KmodError} the first failure, unless the build is to go on after one.
  */
 export async function build(set: DriverSet, options: BuildOptions, io: Io): Promise<BuildResult> {
+  requireNoKmodImages(set);
   refusePublishing(set);
   const signers = await openSigners(set, io);
   const planned = await planBuild(set, options, io);

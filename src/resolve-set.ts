@@ -23,7 +23,7 @@ export interface ResolveSetOptions {
 
 /** What the releases of a set came to. */
 export interface ResolvedSet {
-  /** In the order of the spec, each once. */
+  /** In the order of the spec, each once, with every kernel that they offer. */
   readonly targets: readonly Target[];
   /** Releases that failed; only ever not empty with `keepGoing`. */
   readonly failures: readonly Failure[];
@@ -43,9 +43,7 @@ export async function resolveSet(
   const limit = pLimit(RELEASES_AT_ONCE);
   const names = releases.map((release) => nameOf(release, set.file));
   const results = await Promise.allSettled(
-    names.map((release) =>
-      limit(() => resolve({ release, arches, streams, releaseRepository, kernels: ['default'] }, io)),
-    ),
+    names.map((release) => limit(() => resolve({ release, arches, streams, releaseRepository }, io))),
   );
   const failures = results.flatMap((result, at): Failure[] =>
     result.status === 'rejected' ? [{ what: names[at] ?? '', error: result.reason }] : [],

@@ -323,11 +323,15 @@ describe('build()', () => {
     });
   });
 
-  it('refuses kernels that are not in the OS image', async () => {
+  it('refuses kernels that are not in the OS image when there is nowhere else for their modules', async () => {
     await withTemporaryDirectory(async (directory) => {
       const result = build(makeSet(directory, { kernels: 'default, rt' }), OPTIONS, makeTestIo());
 
-      await expect(result).rejects.toMatchObject({ code: 'BASE_UNSUPPORTED' });
+      await expect(result).rejects.toMatchObject({
+        code: 'USAGE',
+        message: expect.stringContaining('the rt kernel comes from the extensions') as string,
+        hint: expect.stringContaining('set publish.kmodImage') as string,
+      });
     });
   });
 

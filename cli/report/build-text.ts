@@ -75,18 +75,27 @@ function signedBy(signers: BuiltImage['provenance']['signers']): readonly (reado
 }
 
 /** A plan as programs see it. */
-export function planData({ images, compiles }: Plan): Readonly<Record<string, unknown>> {
+export function planData({ images, kmodImages, compiles }: Plan): Readonly<Record<string, unknown>> {
   return {
     images: images.map(({ id, target, compiles: needed }) => ({
       id,
       target: targetData(target),
       compiles: needed.map((unit) => unit.id),
     })),
-    compiles: compiles.map(({ id, driver, kernel, arch, target }) => ({
+    kmodImages: kmodImages.map(({ id, kernel, arch, flavour, targets, compiles: needed }) => ({
+      id,
+      kernel,
+      arch,
+      flavour,
+      targets: targets.map(targetId),
+      compiles: needed.map((unit) => unit.id),
+    })),
+    compiles: compiles.map(({ id, driver, kernel, arch, flavour, target }) => ({
       id,
       driver: driver.name,
       kernel,
       arch,
+      flavour,
       driverToolkit: formatReference(target.driverToolkit.reference),
     })),
   };

@@ -1,14 +1,9 @@
-import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { inputHashOf } from '../../src/plan/input-hash.ts';
 import { parseReference } from '../../src/oci/reference.ts';
-import { plan, requireLayerable, requireNoKmodImages } from '../../src/plan/plan.ts';
-import { resolve as resolveRelease } from '../../src/resolve/resolve.ts';
-import type { Target } from '../../src/resolve/target.ts';
-import { parseOpenShiftVersion } from '../../src/spec/openshift-version.ts';
-import { parseKernelRelease } from '../../src/spec/kernel-release.ts';
+import { plan, type PlannedSet, requireNoKmodImages, requireSomewhereToGo } from '../../src/plan/plan.ts';
 import { parseSpec } from '../../src/spec/spec.ts';
-import { makeTestIo } from '../support/io.ts';
+import { tableOfReleases, makeTarget } from './targets.ts';
 
 const SET = parseSpec(
   `
@@ -23,28 +18,19 @@ publish: { osImage: quay.example.com/acme/net }
 `,
   'kmodlayer.yaml',
 );
-
-async function targetOf(version: string, kernel: string): Promise<Target> {
-  const [target] = await resolveRelease(
-    { release: `oci:${resolve('fixtures/quickstart/release')}:4.18.4` },
-    makeTestIo(),
-  );
-  return {
-    ...target!,
-    release: { ...target!.release, version: parseOpenShiftVersion(version) },
-    osImage: { ...target!.osImage, kernel: parseKernelRelease(kernel) },
-  };
-}
+const KMOD_SET: PlannedSet = {
+  ...SET,
+  targets: { kernels: ['default', 'rt', '64k'] },
+  publish: { ...SET.publish, kmodImage: parseReference('quay.example.com/acme/kmods') },
+};
+const K1 = '5.14.0-427.1.el9_4.x86_64';
+const K2 = '5.14.0-427.2.el9_4.x86_64';
 
 describe('plan()', () => {
-  it('compiles each driver once for each kernel, whatever the number of releases', async () => {
-    const targets = await Promise.all([
-      targetOf('4.18.4', '5.14.0-427.1.el9_4.x86_64'),
-      targetOf('4.18.5', '5.14.0-427.1.el9_4.x86_64'),
-      targetOf('4.18.6', '5.14.0-427.2.el9_4.x86_64'),
-    ]);
+  it('compiles each driver once for each kernel, whatever the number of releases', () => {
+    const targets = [makeTarget('4.18.4', K1), makeTarget('4.18.5', K1), makeTarget('4.18.6', K2)];
 
-    const { images, compiles } = plan(SET, targets);
+    const { images, compiles, kmodImages } = plan(SET, targets);
 
     expect(images.map(({ id }) => id)).toEqual([
       '4.18.4 x86_64 rhel-9',
@@ -52,12 +38,72 @@ describe('plan()', () => {
       '4.18.6 x86_64 rhel-9',
     ]);
     expect(compiles.map(({ id }) => id)).toEqual([
-      'one for 5.14.0-427.1.el9_4.x86_64',
-      'two for 5.14.0-427.1.el9_4.x86_64',
-      'one for 5.14.0-427.2.el9_4.x86_64',
-      'two for 5.14.0-427.2.el9_4.x86_64',
+      `one for ${K1}`,
+      `two for ${K1}`,
+      `one for ${K2}`,
+      `two for ${K2}`,
     ]);
     expect(images[1]?.compiles[0]).toBe(images[0]?.compiles[0]);
+    expect(images[1]?.compiles[0]?.target).toBe(targets[0]);
+    expect(kmodImages).toEqual([]);
+  });
+
+  it('makes kernels that come from the extensions units of their own, with kmod images and without layers', () => {
+    const targets = [
+      makeTarget('4.18.4', K1, { flavours: ['rt'] }),
+      makeTarget('4.18.5', K1, { flavours: ['rt'] }),
+      makeTarget('4.18.4', '5.14.0-427.1.el9_4.aarch64', { arch: 'aarch64', flavours: ['rt', '64k'] }),
+    ];
+
+    const { images, compiles, kmodImages, blocked } = plan(KMOD_SET, targets);
+
+    expect(images.map(({ id, compiles: all }) => [id, all.map(({ flavour }) => flavour)])).toEqual([
+      ['4.18.4 x86_64 rhel-9', ['default', 'default']],
+      ['4.18.5 x86_64 rhel-9', ['default', 'default']],
+      ['4.18.4 aarch64 rhel-9', ['default', 'default']],
+    ]);
+    expect(kmodImages.map(({ id, flavour, arch, targets: all }) => [id, flavour, arch, all.length])).toEqual([
+      [`kmod image for ${K1}`, 'default', 'x86_64', 2],
+      [`kmod image for ${K1}+rt`, 'rt', 'x86_64', 2],
+      ['kmod image for 5.14.0-427.1.el9_4.aarch64', 'default', 'aarch64', 1],
+      ['kmod image for 5.14.0-427.1.el9_4.aarch64+rt', 'rt', 'aarch64', 1],
+      ['kmod image for 5.14.0-427.1.el9_4.aarch64+64k', '64k', 'aarch64', 1],
+    ]);
+    expect(compiles).toHaveLength(10);
+    expect(blocked).toEqual([]);
+  });
+
+  it('says which kernels a release does not offer, and plans the others', () => {
+    const targets = [makeTarget('4.12.80', K1), makeTarget('4.18.5', K2, { flavours: ['rt'] })];
+
+    const { kmodImages, blocked } = plan(KMOD_SET, targets);
+
+    expect(kmodImages.map(({ kernel }) => kernel)).toEqual([K1, K2, `${K2}+rt`]);
+    expect(blocked.map(({ id, error }) => [id, error.code])).toEqual([
+      ['4.12.80 x86_64 rhel-9 rt', 'FLAVOUR_UNSUPPORTED'],
+    ]);
+  });
+
+  it('leaves drivers of Day 1 out of the layered image, and the image out when no driver is left', () => {
+    const targets = [makeTarget('4.18.4', K1)];
+    const pools = ['worker'];
+
+    const some = plan({ ...KMOD_SET, rollout: { pools, day1: ['one'] } }, targets);
+    const none = plan({ ...KMOD_SET, rollout: { pools, day1: ['one', 'two'] } }, targets);
+
+    expect(some.images[0]?.compiles.map(({ driver }) => driver.name)).toEqual(['two']);
+    expect(some.kmodImages[0]?.compiles.map(({ driver }) => driver.name)).toEqual(['one', 'two']);
+    expect(none.images).toEqual([]);
+  });
+
+  it('compiles for the kernels of a published table, not for its releases', async () => {
+    const targets = await tableOfReleases();
+
+    const { images, compiles } = plan({ ...SET, drivers: SET.drivers.slice(0, 1) }, targets);
+
+    expect(targets).toHaveLength(82);
+    expect(images).toHaveLength(82);
+    expect(compiles).toHaveLength(34);
   });
 });
 
@@ -82,11 +128,17 @@ describe('requireNoKmodImages()', () => {
   });
 });
 
-describe('requireLayerable()', () => {
+describe('requireSomewhereToGo()', () => {
   it('refuses kernels that nodes get from elsewhere than the OS image', () => {
     expect(() => {
-      requireLayerable({ kernels: ['default', '64k'] });
-    }).toThrow('Cannot layer for the 64k kernel: it is not in the OS image');
+      requireSomewhereToGo({ ...SET, targets: { kernels: ['default', '64k'] } });
+    }).toThrow('the 64k kernel comes from the extensions');
+  });
+
+  it('takes them when there are kmod images', () => {
+    expect(() => {
+      requireSomewhereToGo(KMOD_SET);
+    }).not.toThrow();
   });
 });
 
