@@ -4,6 +4,7 @@ import type { Report } from '../src/events.ts';
 import type { Io } from '../src/io.ts';
 import { makeImages } from '../src/registry/images.ts';
 import { loadMirrors } from '../src/registry/mirror-files.ts';
+import { makeWeb } from '../src/registry/web.ts';
 import type { CliContext } from './context.ts';
 import type { ImageFlags } from './flags.ts';
 import { makeCache } from './io/cache.ts';
@@ -51,6 +52,13 @@ export async function makeIo(
       certDirs: (flags.certDir ?? []).map(inCwd),
       env,
       cwd,
+      report,
+      signal,
+    }),
+    web: makeWeb({
+      caFiles: (flags.caFile ?? []).map(inCwd),
+      certDirs: (flags.certDir ?? []).map(inCwd),
+      env,
       report,
       signal,
     }),

@@ -5,6 +5,7 @@ import type { Sources } from './engine/sources.ts';
 import type { Report } from './events.ts';
 import type { Arch } from './oci/arch.ts';
 import type { Images } from './registry/repository.ts';
+import type { Web } from './registry/web.ts';
 
 /** What was learnt from immutable bytes, kept by a key made of their digest. */
 export interface Cache {
@@ -27,6 +28,8 @@ export interface Files {
 /** The outside world, as one argument. Everything that is not pure is reached through it. */
 export interface Io {
   readonly images: Images;
+  /** Files of the web that are no images. */
+  readonly web: Web;
   readonly cache: Cache;
   readonly files: Files;
   /** The container engine that compiles; found or chosen on first use. */

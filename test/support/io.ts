@@ -6,6 +6,7 @@ import { makeRunProgram } from '../../src/engine/program.ts';
 import type { BuildEvent } from '../../src/events.ts';
 import type { Io } from '../../src/io.ts';
 import { makeImages } from '../../src/registry/images.ts';
+import { makeWeb } from '../../src/registry/web.ts';
 
 /** An `Io` over real files and layouts, with a cache in memory; everything that is reported is kept. */
 export interface TestIo extends Io {
@@ -19,6 +20,7 @@ export function makeTestIo(overrides: Partial<Io> = {}): TestIo {
   const report = (event: BuildEvent): void => void events.push(event);
   return {
     images: makeImages({ report }),
+    web: makeWeb({ caFiles: [], certDirs: [], env: {}, report }),
     cache: {
       get: async (key) => cached.get(key),
       put: async (key, bytes) => void cached.set(key, bytes),
