@@ -104,6 +104,24 @@ describe('README.md', () => {
     expect(rows).toEqual(commands.map((command) => [command.name(), command.description()]));
   });
 
+  it('has a line for each kind of manifest, which prints what it links to', async () => {
+    const rows = [...readme.matchAll(/^\| \[`(.+)`\]\((.+)\) \| `(.+)` \|$/gm)].map(([, ...row]) => row);
+
+    const kinds = makeProgram(contextOf().context)
+      .commands.find((command) => command.name() === 'machine-config')!
+      .commands.map((command) => command.name())
+      // The first is the example above them, the other prints no manifest.
+      .filter((kind) => kind !== 'os-image' && kind !== 'verify-script');
+    // That these print what stands beside them, test/cli/machine-config/examples.test.ts says.
+    const expected = kinds.map(async (kind) => {
+      const commands = (await readFile(`fixtures/manifests/${kind}.sh`, 'utf8')).replaceAll('\\\n', ' ');
+      const words = commands.split('|').at(-1)!.trim().split(/\s+/);
+      expect(words.slice(0, 3)).toEqual(['kmodlayer', 'machine-config', kind]);
+      return [kind, `fixtures/manifests/${kind}.yaml`, words.slice(3).join(' ')];
+    });
+    expect(rows.sort()).toEqual((await Promise.all(expected)).sort());
+  });
+
   it('lists the exit codes', () => {
     const [, list] = /^Exit codes: ([\s\S]*?)\.\n/m.exec(readme)!;
 
@@ -144,7 +162,7 @@ describe('The example', () => {
       file,
       (await offlineSpec()).replace(`${registry.host}/acme/rhcos-hello`, 'oci:./published'),
     );
-    const library = join(EXAMPLES, 'library.ts');
+    const library = resolve('fixtures/library/build-all.ts');
 
     const { buildAll } = (await import(library)) as {
       buildAll: (file: string) => Promise<readonly string[]>;

@@ -39,7 +39,7 @@ Examples:
   kmodlayer machine-config day1 --name 99-worker-ice --pool worker \\
     --image quay.io/acme/ice-kmod --module ice --remove-in-tree irdma,ice | oc apply -f -
   kmodlayer machine-config day1 --name 99-worker-ice --pool worker --loader kmm \\
-    --image quay.io/acme/ice-kmod --module ice --worker-image quay.io/acme/worker@sha256:4d0c...
+    --image quay.io/acme/ice-kmod --module ice --worker-image quay.io/acme/worker@sha256:4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d
   kmodlayer machine-config day1 -f kmodlayer.yaml -o json`,
     )
     .action(async (flags: Day1Flags) => {

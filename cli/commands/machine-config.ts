@@ -48,7 +48,7 @@ function osImageCommand(context: CliContext): Command {
       `
 Example:
   kmodlayer machine-config os-image --name 99-worker-nic --pool worker \\
-    --image quay.io/acme/rhcos-nic@sha256:4d0c... | oc apply -f -`,
+    --image quay.io/acme/rhcos-nic@sha256:4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d | oc apply -f -`,
     )
     .action(async ({ name, pool, image, output }: OsImageFlags) => {
       const { parseReference } = await import('../../src/oci/reference.ts');

@@ -23,7 +23,7 @@ export function pinnedImagesCommand(context: CliContext): Command {
       `
 Example:
   kmodlayer machine-config pinned-images --name worker-ice --pool worker \\
-    --image quay.io/acme/ice-kmod@sha256:4d0c... | oc apply -f -`,
+    --image quay.io/acme/ice-kmod@sha256:4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d | oc apply -f -`,
     )
     .action(async (flags: PinnedImagesFlags) => {
       const { printPinnedImages } = await import('../../machine-config/pinned-images.ts');

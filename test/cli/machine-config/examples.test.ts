@@ -33,7 +33,8 @@ describe('Examples of docs/manifests.md', () => {
   it('all stand in it', async () => {
     const page = await readFile('docs/manifests.md', 'utf8');
 
-    for (const name of names) {
+    // Long, and at length in docs/day1.md.
+    for (const name of names.filter((one) => one !== 'day1.sh')) {
       expect(page).toContain(`fixtures/manifests/${name}\n`);
       expect(page).toContain(`fixtures/manifests/${name.replace(/\.sh$/, '.yaml')}\n`);
     }
