@@ -7,7 +7,16 @@ import { findCycles, importsBelow, loadedBy, type Import } from './support/impor
 const STAGES = ['spec', 'resolve', 'plan', 'compile', 'sign', 'layer', 'verify', 'push', 'manifests'];
 
 /** Things that every stage may name: pure folders, and files at the top of `src`. */
-const NOUNS = ['oci', 'kmod', 'brand.ts', 'errors.ts', 'events.ts', 'io.ts', 'without-credentials.ts'];
+const NOUNS = [
+  'oci',
+  'kmod',
+  'brand.ts',
+  'errors.ts',
+  'events.ts',
+  'io.ts',
+  'without-credentials.ts',
+  'yaml-documents.ts',
+];
 
 /** Places that reach the outside world. */
 const EDGES = ['registry', 'engine', 'github'];
@@ -115,6 +124,22 @@ describe('Architecture', () => {
     );
 
     expect(types.filter(([, type]) => type !== 'module')).toEqual([]);
+  });
+
+  it('reads what others wrote as YAML in one place, which refuses what would fill the stack', async () => {
+    const readers = imports.filter(
+      ({ from, to }) => to === 'yaml' && from !== 'src/yaml-documents.ts' && from !== 'src/manifests/yaml.ts',
+    );
+    const texts = await Promise.all(
+      readers.map(async ({ from }) => [from, await readFile(from, 'utf8')] as const),
+    );
+
+    // The one that writes reads back single words only.
+    const wrong = texts.filter(([, text]) =>
+      /\b(?:parse|parseDocument|parseAllDocuments|Parser|Composer)\b[^;]*from 'yaml'/.test(text),
+    );
+    expect(readers.length).toBeGreaterThan(3);
+    expect(wrong.map(([from]) => from)).toEqual([]);
   });
 
   it('never imports cli from src', () => {

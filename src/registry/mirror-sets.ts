@@ -1,5 +1,6 @@
-import { parseAllDocuments } from 'yaml';
+import { LineCounter, YAMLError } from 'yaml';
 import { ResolveError } from '../errors.ts';
+import { DeepYaml, readYamlDocuments } from '../yaml-documents.ts';
 import { mergeRules, type MirrorRule, parseLocation } from './mirrors.ts';
 
 const MAX_BYTES = 4 * 1024 ** 2;
@@ -31,18 +32,18 @@ export function parseMirrorSets(text: string, file: string): readonly MirrorRule
 type Json = Readonly<Record<string, unknown>>;
 
 function documentsOf(text: string, file: string): readonly unknown[] {
+  const lineCounter = new LineCounter();
   try {
-    // Its warnings would go to stderr, with pieces of the file in them.
-    const documents = parseAllDocuments(text, { logLevel: 'error' });
-    if (!Array.isArray(documents)) return [];
-    return documents.map((document) => {
+    return readYamlDocuments(text, { lineCounter }).map((document) => {
       const [error] = document.errors;
       if (error !== undefined) throw error;
       return document.toJS() as unknown;
     });
   } catch (error) {
     const why = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
-    throw invalid(file, `it is not YAML: ${why.slice(0, 200)}`, undefined, error);
+    const at = error instanceof DeepYaml ? error.at : error instanceof YAMLError ? error.pos[0] : undefined;
+    const where = at === undefined ? '' : ` (line ${lineCounter.linePos(at).line})`;
+    throw invalid(file, `it is not YAML: ${why.slice(0, 200)}${where}`, undefined, error);
   }
 }
 

@@ -1,5 +1,6 @@
-import { isMap, isPair, isScalar, isSeq, LineCounter, parseDocument, type Document, type Node } from 'yaml';
+import { isMap, isPair, isScalar, isSeq, LineCounter, type Document, type Node } from 'yaml';
 import type { SpecProblem } from '../errors.ts';
+import { DeepYaml, readYamlDocuments } from '../yaml-documents.ts';
 
 /** A path inside a document: keys and positions, from the top. */
 export type DocumentPath = readonly (string | number)[];
@@ -30,7 +31,14 @@ export function readDocument(text: string): SpecDocument {
   }
   const lineCounter = new LineCounter();
   try {
-    const document = parseDocument(text, { lineCounter, prettyErrors: false, stringKeys: true });
+    const [document, second] = readYamlDocuments(text, { lineCounter, stringKeys: true });
+    if (document === undefined) throw new TypeError('There is always a document');
+    if (second !== undefined) {
+      return unreadable(
+        'Cannot read this YAML: it has more than one document',
+        lineCounter.linePos(second.range[0]).line,
+      );
+    }
     const mistakes = [...document.errors, ...document.warnings];
     const isReadable = mistakes.every((mistake) => mistake.code === 'DUPLICATE_KEY');
     return {
@@ -51,17 +59,18 @@ export function readDocument(text: string): SpecDocument {
       },
     };
   } catch (error) {
-    // Too many aliases, an alias without its anchor, or nesting beyond what the parser's recursion holds.
+    // Too many aliases, an alias without its anchor, or too deep.
     return unreadable(
       `Cannot read this YAML: ${error instanceof Error ? firstLine(error.message) : 'it is broken'}`,
+      error instanceof DeepYaml ? lineCounter.linePos(error.at).line : undefined,
     );
   }
 }
 
-function unreadable(message: string): SpecDocument {
+function unreadable(message: string, line?: number): SpecDocument {
   return {
     value: undefined,
-    problems: [{ path: '', message }],
+    problems: [{ path: '', message, ...(line === undefined ? {} : { line }) }],
     isReadable: false,
     lineOf: () => undefined,
     writtenAt: () => undefined,

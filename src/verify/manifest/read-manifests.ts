@@ -1,5 +1,6 @@
-import { Composer, type CST, type Document, isMap, isPair, isScalar, isSeq, type Node, Parser } from 'yaml';
+import { type Document, isMap, isPair, isScalar, isSeq, type Node } from 'yaml';
 import type { SpecProblem } from '../../errors.ts';
+import { DeepYaml, readYamlDocuments } from '../../yaml-documents.ts';
 import type { Manifest, ManifestFile } from './manifest.ts';
 import { makeSourceText } from './source-text.ts';
 import { toValue, UnusableYaml } from './to-value.ts';
@@ -45,8 +46,7 @@ export function readManifests(name: string, text: string): ReadManifests {
     return broken(`it has ${text.length} characters, and the limit is ${MAX_LENGTH}`);
   try {
     // The composer's own search for duplicate keys compares each with each.
-    const composer = new Composer({ prettyErrors: false, uniqueKeys: false, logLevel: 'silent' });
-    const documents: readonly Document.Parsed[] = [...composer.compose(shallow(new Parser().parse(text)))];
+    const documents = readYamlDocuments(text, { uniqueKeys: false });
     const errors = documents.flatMap((document) => document.errors);
     if (errors.length > 0) {
       return {
@@ -84,32 +84,8 @@ export function readManifests(name: string, text: string): ReadManifests {
     });
     return { file, manifests, others, problems: [] };
   } catch (error) {
-    if (error instanceof UnusableYaml) return broken(error.message, error.at);
-    // Nesting beyond what the parser's recursion holds.
-    if (error instanceof RangeError) return broken('it nests too deeply');
+    if (error instanceof UnusableYaml || error instanceof DeepYaml) return broken(error.message, error.at);
     return broken(error instanceof Error ? firstLine(error.message) : 'it is broken');
-  }
-}
-
-/** Levels of brackets and indentation that are parsed: what composes them calls itself for each. */
-const MAX_LEVELS = 300;
-
-/** Tokens as they are, as long as none nests too deeply. Walks without recursion: a full stack ends the process. */
-function* shallow(tokens: Iterable<CST.Token>): Iterable<CST.Token> {
-  for (const token of tokens) {
-    const open: (readonly [CST.Token, number])[] = [[token, 0]];
-    for (let next = open.pop(); next !== undefined; next = open.pop()) {
-      const [{ offset, ...inner }, level] = next as readonly [CST.Token & { value?: unknown }, number];
-      if (level > MAX_LEVELS) throw new UnusableYaml(`it nests deeper than ${MAX_LEVELS} levels`, offset);
-      if ('value' in inner && typeof inner.value === 'object' && inner.value !== null)
-        open.push([inner.value as CST.Token, level]);
-      if (!('items' in inner)) continue;
-      for (const { key, value } of inner.items as readonly { key?: CST.Token | null; value?: CST.Token }[]) {
-        if (key !== undefined && key !== null) open.push([key, level + 1]);
-        if (value !== undefined) open.push([value, level + 1]);
-      }
-    }
-    yield token;
   }
 }
 
