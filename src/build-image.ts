@@ -1,12 +1,7 @@
-import { createHash } from 'node:crypto';
 import type { CompiledDriver } from './compile/compile.ts';
 import type { Io } from './io.ts';
-import { decompressModule } from './kmod/compression.ts';
-import type { KernelModule } from './kmod/module.ts';
-import { readModule } from './kmod/read-module.ts';
-import { readFirmware } from './layer/firmware.ts';
 import { layer, type Layer } from './layer/layer.ts';
-import { modulePath, type PlacedDriver, type PlacedModule } from './layer/place.ts';
+import { modulePath } from './layer/place.ts';
 import {
   driverToolkitReleaseFile,
   type Provenance,
@@ -26,12 +21,12 @@ import { push } from './push/push.ts';
 import { requirePublishable } from './push/publishable.ts';
 import type { Target } from './resolve/target.ts';
 import type { OpenedSigner } from './sign/open-signers.ts';
-import { signModuleByAll } from './sign/sign.ts';
-import { isSignedByThrowAwayKey } from './sign/throw-away-key.ts';
+import { driverProvenance, isThrowAway, settingsOf, signDrivers, type SignedDriver } from './sign-drivers.ts';
 import { objectNameFrom } from './spec/object-name.ts';
-import { type Driver, type DriverSet, pathFrom, referenceFrom } from './spec/spec.ts';
+import { type DriverSet, referenceFrom } from './spec/spec.ts';
+import { createdAt, makeStages } from './stages.ts';
 import type { TargetReport } from './verify/report.ts';
-import { requireBuiltFor, requireLoadable } from './verify/require-loadable.ts';
+import { requireLoadable } from './verify/require-loadable.ts';
 import { signatureWarnings } from './verify/signature-warnings.ts';
 import { verifyLayer } from './verify/verify-layer.ts';
 
@@ -79,9 +74,10 @@ export async function buildImage(request: BuildImageRequest, io: Io): Promise<Bu
   const { set, unit, base } = request;
   const { target } = unit;
   const kernel = target.osImage.kernel;
-  const stage = stages(unit.id, io);
+  const stage = makeStages(unit.id, io);
 
-  const signed = await stage('sign', () => signAll(request, io));
+  const { arch } = target;
+  const signed = await stage('sign', () => signDrivers({ ...request, kernel, arch, pathOf: modulePath }, io));
   const provenance = provenanceOf(request, signed);
   const made = await stage('layer', () =>
     layer(
@@ -165,65 +161,12 @@ export async function openBase({ publish, file }: DriverSet, target: Target, io:
   return base;
 }
 
-interface SignedDriver {
-  readonly driver: Driver;
-  readonly compiled: CompiledDriver;
-  readonly placed: PlacedDriver;
-  readonly modules: ReadonlyMap<string, KernelModule>;
-}
-
-async function signAll(
-  { set, unit, drivers, signers }: BuildImageRequest,
-  io: Io,
-): Promise<readonly SignedDriver[]> {
-  return Promise.all(
-    drivers.map(async (compiled, at) => {
-      const driver = unit.compiles[at]?.driver;
-      if (driver === undefined) throw new TypeError(`No driver for the results of ${compiled.driver}`);
-      const modules = new Map<string, KernelModule>();
-      const placed: PlacedModule[] = [];
-      for (const spec of driver.modules) {
-        const found = compiled.modules.find(({ name }) => name === spec.name);
-        if (found === undefined)
-          throw new TypeError(`No module ${spec.name} in the results of ${driver.name}`);
-        const plain = await decompressModule(found.bytes);
-        const fileName = found.fileName.replace(/\.(?:gz|xz|zst)$/, '');
-        const module = readModule(plain);
-        requireBuiltFor({ fileName, module, arch: unit.target.arch, kernel: unit.target.osImage.kernel });
-        const bytes = signers.length === 0 ? plain : await signModuleByAll(plain, signers, spec.name);
-        modules.set(modulePath(driver.name, fileName), module);
-        placed.push({ ...spec, fileName, bytes });
-      }
-      const firmware =
-        driver.firmware === undefined
-          ? []
-          : await readFirmware(pathFrom(set.file, driver.firmware), io.files);
-      return {
-        driver,
-        compiled,
-        modules,
-        placed: { name: driver.name, modules: placed, softdeps: driver.softdeps, firmware },
-      };
-    }),
-  );
-}
-
 function provenanceOf(
   { set, unit, signers: openedSigners, toolVersion }: BuildImageRequest,
   signed: readonly SignedDriver[],
 ): Provenance {
   const { target } = unit;
-  const drivers = signed.map(({ driver, compiled, placed }) => ({
-    name: driver.name,
-    version: driver.version,
-    source: { ...compiled.source },
-    modules: placed.modules.map(({ name, fileName, bytes, replaces }) => ({
-      name,
-      path: `/usr/lib/modules/${target.osImage.kernel}/${modulePath(driver.name, fileName)}`,
-      sha256: createHash('sha256').update(bytes).digest('hex'),
-      replaces,
-    })),
-  }));
+  const drivers = signed.map((one) => driverProvenance(one, `/usr/lib/modules/${target.osImage.kernel}`));
   const signers = openedSigners.map((signer) => signer.provenance);
   const inputHash = inputHashOf({
     base: target.osImage.digest,
@@ -239,38 +182,10 @@ function provenanceOf(
     target,
     drivers,
     signers,
-    isThrowAway:
-      set.signing.type === 'throw-away' ||
-      // Prebuilt modules may come with such a signature, which they keep when nobody signs them.
-      signed.some(({ placed }) => placed.modules.some(({ bytes }) => isSignedByThrowAwayKey(bytes))),
+    isThrowAway: isThrowAway(set, signed),
     inputHash,
     toolVersion,
   };
-}
-
-/** What of a driver is in the layer besides its modules' bytes. */
-function settingsOf({ modules, softdeps, firmware }: PlacedDriver): Record<string, unknown> {
-  return {
-    modules: modules.map(({ name, autoload, parameters, replaces }) => ({
-      name,
-      autoload,
-      parameters,
-      replaces,
-    })),
-    softdeps,
-    firmware: firmware.map(({ path, bytes }) => ({
-      path,
-      sha256: createHash('sha256').update(bytes).digest('hex'),
-    })),
-  };
-}
-
-/** The base's own time, so that the same inputs give the same image; `SOURCE_DATE_EPOCH` wins. */
-function createdAt(base: OpenedImage, env: Io['env']): string {
-  const epoch = Number(env['SOURCE_DATE_EPOCH']);
-  if (Number.isSafeInteger(epoch) && epoch > 0) return new Date(epoch * 1000).toISOString();
-  const created = new Date(String(base.config.json['created']));
-  return (Number.isNaN(created.getTime()) ? new Date(0) : created).toISOString();
 }
 
 function manifestsOf(set: DriverSet, image: Reference): BuiltImage['manifests'] {
@@ -279,16 +194,4 @@ function manifestsOf(set: DriverSet, image: Reference): BuiltImage['manifests'] 
     const name = objectNameFrom(`99-${pool}-${set.name}`);
     return { fileName: `${name}.yaml`, yaml: toYaml([makeOsImageMachineConfig({ name, pool, image })]) };
   });
-}
-
-/** Says when a stage begins and ends. */
-function stages(target: string, io: Io) {
-  return async <T>(stage: 'sign' | 'layer' | 'verify' | 'push', work: () => Promise<T>): Promise<T> => {
-    io.signal.throwIfAborted();
-    const started = io.now().getTime();
-    io.report({ type: 'stage-started', target, stage });
-    const result = await work();
-    io.report({ type: 'stage-finished', target, stage, ms: io.now().getTime() - started });
-    return result;
-  };
 }

@@ -2,7 +2,7 @@ import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import { makeHasher } from '../oci/digest.ts';
 import type { NewLayer } from '../oci/image.ts';
-import { type LayerFile, tarParts } from './tar.ts';
+import { type LayerFile, type LayerLink, tarParts, type TarPlace } from './tar.ts';
 
 /** Byte of a gzip header that names the system which compressed: made the same on all. */
 const OS_FIELD = 9;
@@ -11,6 +11,11 @@ const UNIX = 3;
 /** Bytes that are hashed and compressed at a time, or a little more: 1 MiB. */
 const CHUNK_BYTES = 1024 ** 2;
 
+/** A layer whose compressed bytes are in memory. */
+export interface HeldLayer extends NewLayer {
+  readonly chunks: readonly Uint8Array[];
+}
+
 /**
  * The layer that holds these files. Same files, same `diffId`; `digest` also depends on the version of zlib in Node.
  * Always gzip: the oldest nodes that can boot a layered image read nothing else. Takes no memory but for
@@ -18,14 +23,17 @@ const CHUNK_BYTES = 1024 ** 2;
  *
  * @throws {LayerError} `PATH_INVALID` or `PATH_CONFLICT`.
  */
-export async function makeLayer(files: readonly LayerFile[]): Promise<NewLayer> {
+export async function makeLayer(
+  files: readonly (LayerFile | LayerLink)[],
+  place: TarPlace = 'os',
+): Promise<HeldLayer> {
   const tar = makeHasher();
   const packed = makeHasher();
   const chunks: Uint8Array[] = [];
   let sizeBytes = 0;
   await pipeline(
     function* () {
-      for (const chunk of inChunks(tarParts(files))) {
+      for (const chunk of inChunks(tarParts(files, place))) {
         tar.update(chunk);
         yield chunk;
       }

@@ -9,13 +9,36 @@ export interface LayerFile {
   readonly mode?: number;
 }
 
+/** A symlink of a kmod image. */
+export interface LayerLink {
+  readonly path: string;
+  readonly target: string;
+}
+
+/** A file that is too large to hold. */
+export interface StreamedFile {
+  readonly path: string;
+  readonly sizeBytes: number;
+  /** Its bytes from the start, each time the same. */
+  readonly open: () => AsyncIterable<Uint8Array>;
+}
+
+/** What a tar may have. */
+export type TarItem = LayerFile | LayerLink | StreamedFile;
+
+/** What the tar is for, which decides what may be where: an OS image, or an image that holds modules alone. */
+export type TarPlace = 'os' | 'kmod';
+
 const BLOCK_BYTES = 512;
 
 /** One second after the epoch: ostree sets every time to 0 anyhow, and some unpackers take 0 for "not given". */
 const MTIME_SECONDS = 1;
 
 /** What an OS image may get from us: everything else is dropped without a word when a node imports the image. */
-const TOP_LEVEL = new Set(['usr', 'etc']);
+const TOP_LEVEL: Readonly<Record<TarPlace, ReadonlySet<string>>> = {
+  os: new Set(['usr', 'etc']),
+  kmod: new Set(['opt', 'firmware', 'usr']),
+};
 
 /** What a node can create. */
 const MAX_NAME_BYTES = 255;
@@ -33,42 +56,57 @@ const MAX_PATH_BYTES = 4095;
  * @throws {LayerError} `PATH_INVALID` or `PATH_CONFLICT`.
  * @see https://pubs.opengroup.org/onlinepubs/9699919799/utilities/pax.html
  */
-export function tarParts(files: readonly LayerFile[]): readonly Uint8Array[] {
-  const byPath = new Map<string, LayerFile>();
+export function tarParts(files: readonly LayerFile[]): readonly Uint8Array[];
+export function tarParts(items: readonly (LayerFile | LayerLink)[], place: TarPlace): readonly Uint8Array[];
+export function tarParts(items: readonly TarItem[], place?: TarPlace): readonly (Uint8Array | StreamedFile)[];
+export function tarParts(
+  items: readonly TarItem[],
+  place: TarPlace = 'os',
+): readonly (Uint8Array | StreamedFile)[] {
+  const byPath = new Map<string, TarItem>();
   const directories = new Set<string>();
-  for (const file of files) {
-    requirePlainPath(file.path);
-    requirePlainMode(file);
-    if (byPath.has(file.path)) throw conflict(file.path, 'two files want that path');
-    byPath.set(file.path, file);
-    for (let at = file.path.indexOf('/'); at > 0; at = file.path.indexOf('/', at + 1)) {
-      directories.add(file.path.slice(0, at));
+  for (const item of items) {
+    requirePlainPath(item.path, place);
+    if ('bytes' in item) requirePlainMode(item);
+    if (byPath.has(item.path)) throw conflict(item.path, 'two files want that path');
+    byPath.set(item.path, item);
+    for (let at = item.path.indexOf('/'); at > 0; at = item.path.indexOf('/', at + 1)) {
+      directories.add(item.path.slice(0, at));
     }
   }
-  const parts: Uint8Array[] = [];
+  const parts: (Uint8Array | StreamedFile)[] = [];
   for (const path of [...directories, ...byPath.keys()].sort(compareBytes)) {
-    const file = byPath.get(path);
-    if (file === undefined) {
+    const item = byPath.get(path);
+    if (item === undefined) {
       parts.push(...header({ path: `${path}/`, mode: 0o755, sizeBytes: 0, type: '5' }));
     } else {
       if (directories.has(path)) throw conflict(path, 'it is a directory too');
-      const sizeBytes = file.bytes.length;
-      parts.push(
-        ...header({ path, mode: file.mode ?? 0o644, sizeBytes, type: '0' }),
-        file.bytes,
-        padding(sizeBytes),
-      );
+      parts.push(...itemParts(item));
     }
   }
   parts.push(Buffer.alloc(2 * BLOCK_BYTES));
   return parts;
 }
 
+function itemParts(item: TarItem): readonly (Uint8Array | StreamedFile)[] {
+  const { path } = item;
+  if ('target' in item) return header({ path, mode: 0o777, sizeBytes: 0, type: '2', target: item.target });
+  const sizeBytes = 'bytes' in item ? item.bytes.length : item.sizeBytes;
+  const mode = 'bytes' in item ? (item.mode ?? 0o644) : 0o644;
+  return [
+    ...header({ path, mode, sizeBytes, type: '0' }),
+    'bytes' in item ? item.bytes : item,
+    padding(sizeBytes),
+  ];
+}
+
 interface Entry {
   readonly path: string;
   readonly mode: number;
   readonly sizeBytes: number;
-  readonly type: '0' | '5' | 'x';
+  readonly type: '0' | '2' | '5' | 'x';
+  /** Where a symlink points. */
+  readonly target?: string;
 }
 
 function header(entry: Entry): Buffer[] {
@@ -99,7 +137,10 @@ function splitAt(name: Buffer): number | undefined {
   return undefined;
 }
 
-function ustar({ mode, sizeBytes, type }: Entry, name: Buffer, prefix: Buffer): Buffer {
+/** Longest target of a symlink that a header takes. */
+const MAX_TARGET_BYTES = 100;
+
+function ustar({ path, mode, sizeBytes, type, target = '' }: Entry, name: Buffer, prefix: Buffer): Buffer {
   const block = Buffer.alloc(BLOCK_BYTES);
   name.copy(block, 0);
   block.write(octal(mode, 7), 100);
@@ -109,6 +150,9 @@ function ustar({ mode, sizeBytes, type }: Entry, name: Buffer, prefix: Buffer): 
   block.write(octal(MTIME_SECONDS, 11), 136);
   block.fill(' ', 148, 156);
   block.write(type, 156);
+  if (Buffer.byteLength(target) > MAX_TARGET_BYTES)
+    throw new LayerError('CONTENT_INVALID', `Cannot write the link ${path}: its target is too long`);
+  block.write(target, 157);
   block.write('ustar\u000000', 257);
   prefix.copy(block, 345);
   const checksum = block.reduce((sum, byte) => sum + byte, 0);
@@ -138,7 +182,7 @@ function compareBytes(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
 
-function requirePlainPath(path: string): void {
+function requirePlainPath(path: string, place: TarPlace): void {
   const parts = path.split('/');
   const [top, second] = parts;
   const isPlain = parts.every(
@@ -150,16 +194,16 @@ function requirePlainPath(path: string): void {
       Buffer.byteLength(part) <= MAX_NAME_BYTES,
   );
   const isText = !hasControl(path) && Buffer.from(path).toString('utf8') === path;
-  const isOurs = parts.length > 1 && TOP_LEVEL.has(top ?? '');
+  const isOurs = parts.length > 1 && TOP_LEVEL[place].has(top ?? '');
   const isTheirs = top === 'usr' && (second === 'etc' || second === 'local');
   if (isPlain && isText && isOurs && !isTheirs && Buffer.byteLength(path) <= MAX_PATH_BYTES) return;
-  throw new LayerError(
-    'PATH_INVALID',
-    `Cannot put ${JSON.stringify(path.slice(0, 300))} into a layer of an OS image`,
-    {
-      hint: 'Nodes import only plain paths under usr/ and etc/, and usr/etc and usr/local are theirs.',
-    },
-  );
+  const what = place === 'os' ? 'a layer of an OS image' : 'a kmod image';
+  throw new LayerError('PATH_INVALID', `Cannot put ${JSON.stringify(path.slice(0, 300))} into ${what}`, {
+    hint:
+      place === 'os'
+        ? 'Nodes import only plain paths under usr/ and etc/, and usr/etc and usr/local are theirs.'
+        : undefined,
+  });
 }
 
 function hasControl(text: string): boolean {

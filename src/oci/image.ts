@@ -7,8 +7,8 @@ import { type Family, inFamily, MEDIA_TYPES } from './media-type.ts';
 
 /** A compressed layer that is ready to be pushed. */
 export interface NewLayer {
-  /** gzip bytes, in pieces: they are never needed as one. */
-  readonly chunks: readonly Uint8Array[];
+  /** gzip bytes, in pieces: they are never needed as one. Each iteration gives the same from the start. */
+  readonly chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
   readonly sizeBytes: number;
   readonly digest: Digest;
   /** Digest of the tar inside. */
@@ -34,7 +34,7 @@ export interface AppendOptions {
 export interface AppendedImage {
   readonly manifest: RawManifest;
   readonly config: { readonly descriptor: Descriptor; readonly bytes: Uint8Array };
-  readonly layer: { readonly descriptor: Descriptor; readonly chunks: readonly Uint8Array[] };
+  readonly layer: { readonly descriptor: Descriptor; readonly chunks: NewLayer['chunks'] };
   readonly baseLayers: readonly Descriptor[];
 }
 
