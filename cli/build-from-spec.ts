@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import type { BuiltImage } from '../src/build-image.ts';
-import { build, planBuild } from '../src/build.ts';
+import { build, planBuild, type BuildResult } from '../src/build.ts';
 import { PartialFailure, SpecError } from '../src/errors.ts';
 import type { Io } from '../src/io.ts';
 import type { Failure } from '../src/resolve-set.ts';
@@ -14,6 +14,7 @@ import { collectProofs } from './build-proofs.ts';
 import { makeIo } from './make-io.ts';
 import { parseOnly } from './only.ts';
 import { builtImageData, builtImageText, failureData, planData, planText } from './report/build-text.ts';
+import { builtKmodImageData, builtKmodImageText, kmodTagsText } from './report/kmod-image-text.ts';
 import { printResult } from './report/output.ts';
 import { VERSION } from './version.ts';
 
@@ -38,31 +39,46 @@ export async function buildFromSpec(flags: BuildFlags, context: CliContext): Pro
   };
   if (flags.dryRun === true) {
     const { plan, failures } = await planBuild(set, options, io);
-    requireTargets(plan.images.length + failures.length);
+    const doneCount = plan.images.length + plan.kmodImages.length;
+    requireTargets(doneCount + failures.length);
     await printResult(context, flags.output, {
       verb: 'build',
       data: { isDryRun: true, ...planData(plan), failures: failures.map(failureData) },
       text: () => planText(plan),
     });
-    throwFailures(failures, plan.images.length, io);
+    throwFailures(failures, doneCount, io);
     return;
   }
 
   const proofs = collectProofs(flags.report, context, io);
-  const { images, failures } = await build(
+  const { kmmNamespace } = flags;
+  const { images, kmodImages, kmodTags, manifests, failures } = await build(
     set,
-    { ...options, jobs: flags.jobs, toolVersion: VERSION, onProof: proofs.add },
+    { ...options, jobs: flags.jobs, toolVersion: VERSION, onProof: proofs.add, kmmNamespace },
     io,
   ).catch(proofs.writeAndThrow);
-  requireTargets(images.length + failures.length);
+  const doneCount = images.length + kmodImages.length;
+  requireTargets(doneCount + failures.length);
   await proofs.write(failures);
-  await writeManifests(images, flags, context);
+  await writeManifests(images, manifests, { flags, context });
   await printResult(context, flags.output, {
     verb: 'build',
-    data: { isDryRun: false, images: images.map(builtImageData), failures: failures.map(failureData) },
-    text: () => images.map(builtImageText).join('\n'),
+    data: {
+      isDryRun: false,
+      images: images.map(builtImageData),
+      kmodImages: kmodImages.map((built) => builtKmodImageData(built, kmodTags)),
+      kmodTags,
+      manifests,
+      failures: failures.map(failureData),
+    },
+    text: () =>
+      [
+        ...images.map(builtImageText),
+        ...kmodImages.map(builtKmodImageText),
+        ...(kmodImages.length === 0 ? [] : [kmodTagsText(kmodTags, manifests)]),
+      ].join('\n'),
   });
-  throwFailures(failures, images.length, io);
+  throwFailures(failures, doneCount, io);
 }
 
 /** Relative paths start where the spec is, so its own path is made absolute; messages keep the name that was given. */
@@ -82,16 +98,19 @@ function withThrowAwayKey(set: DriverSet, { throwAwayKey }: BuildFlags, { cwd }:
     });
   }
   const osImage = { ...layout, path: resolve(cwd, layout.path) };
-  return { ...set, signing: { type: 'throw-away' }, publish: { ...set.publish, osImage } };
+  const kmodImage = set.publish.kmodImage === undefined ? undefined : osImage;
+  return { ...set, signing: { type: 'throw-away' }, publish: { ...set.publish, osImage, kmodImage } };
 }
 
-/** Two targets of one pool have different images: each gets a directory when there are several. */
+/** Two targets of one pool have different images: each gets a directory when there are several. Day 1 has one for all. */
 async function writeManifests(
   images: readonly BuiltImage[],
-  { manifests }: BuildFlags,
-  context: CliContext,
+  common: BuildResult['manifests'],
+  { flags: { manifests }, context }: { readonly flags: BuildFlags; readonly context: CliContext },
 ): Promise<void> {
   if (manifests === undefined) return;
+  for (const { fileName, yaml } of common)
+    await writeOutput(resolve(context.cwd, manifests, fileName), Buffer.from(yaml));
   for (const { target, manifests: files } of images) {
     const below = images.length === 1 ? '' : `${target.release.version}-${target.arch}-${target.stream}`;
     for (const { fileName, yaml } of files) {

@@ -1,21 +1,18 @@
 import pLimit from 'p-limit';
 import { buildImage, type BuiltImage, openBase } from './build-image.ts';
+import { buildKmodImage, type BuiltKmodImage, type KmodBase, openKmodBase } from './build-kmod-image.ts';
 import { compile, type CompiledDriver } from './compile/compile.ts';
 import { SignError } from './errors.ts';
 import type { Io } from './io.ts';
-import {
-  type CompileUnit,
-  type ImageUnit,
-  plan,
-  type Plan,
-  requireNoKmodImages,
-  requireSomewhereToGo,
-} from './plan/plan.ts';
+import { type CompileUnit, type ImageUnit, plan, type Plan, requireSomewhereToGo } from './plan/plan.ts';
+import { kmodManifests } from './manifests/kmod-manifests.ts';
+import type { Arch } from './oci/arch.ts';
 import { type Failure, resolveSet } from './resolve-set.ts';
 import type { Target } from './resolve/target.ts';
 import { openSigners } from './sign/open-signers.ts';
 import type { DriverSet } from './spec/spec.ts';
 import { formatReference } from './oci/reference.ts';
+import { type KmodTag, tagKmodImages } from './tag-kmod-images.ts';
 import type { TargetReport } from './verify/report.ts';
 
 export interface BuildOptions {
@@ -27,6 +24,8 @@ export interface BuildOptions {
   readonly only?: (target: Target) => boolean;
   /** Version of kmodlayer, for the provenance. */
   readonly toolVersion: string;
+  /** Namespace of KMM's Modules that load the kmod images; none are made without it. */
+  readonly kmmNamespace?: string | undefined;
   /** Gets the proof of each target, by its name in failures; also of those that are not pushed because of it. */
   readonly onProof?: (proof: TargetReport, target: string) => void;
 }
@@ -50,6 +49,12 @@ export async function planBuild(
 export interface BuildResult {
   /** One image for each target that was done, in the order of the spec. */
   readonly images: readonly BuiltImage[];
+  /** One image for each kernel, when the spec asks for them. */
+  readonly kmodImages: readonly BuiltKmodImage[];
+  /** Names of the kmod images, by kernel and by release. */
+  readonly kmodTags: readonly KmodTag[];
+  /** What rolls the kmod images out, by file name. */
+  readonly manifests: readonly { readonly fileName: string; readonly yaml: string }[];
   /** Releases and targets that failed; only ever not empty with `keepGoing`. */
   readonly failures: readonly Failure[];
 }
@@ -60,7 +65,6 @@ export interface BuildResult {
  * @throws {KmodError} the first failure, unless the build is to go on after one.
  */
 export async function build(set: DriverSet, options: BuildOptions, io: Io): Promise<BuildResult> {
-  requireNoKmodImages(set);
   refusePublishing(set);
   const signers = await openSigners(set, io);
   const planned = await planBuild(set, options, io);
@@ -82,15 +86,40 @@ export async function build(set: DriverSet, options: BuildOptions, io: Io): Prom
       failures.push({ what: unit.id, error });
     }
   }
-  return { images, failures };
+  const kmodImages: BuiltKmodImage[] = [];
+  const baseOf = makeKmodBases(set, io);
+  for (const unit of planned.plan.kmodImages) {
+    try {
+      const base = await baseOf(unit.arch);
+      const drivers = await compileAll(unit, compileOnce);
+      kmodImages.push(await buildKmodImage({ ...options, set, unit, base, drivers, signers }, io));
+    } catch (error) {
+      if (options.keepGoing !== true || io.signal.aborted) throw error;
+      failures.push({ what: unit.id, error });
+    }
+  }
+  const named = await tagKmodImages(set, kmodImages, planned.plan.kmodImages, io);
+  const manifests = kmodManifests(set, { images: named.images, kmmNamespace: options.kmmNamespace });
+  return { images, kmodImages, kmodTags: named.tags, manifests, failures };
+}
+
+/** The image that kmod images stand on, opened once for each architecture. */
+function makeKmodBases(set: DriverSet, io: Io): (arch: Arch) => Promise<KmodBase | undefined> {
+  const opened = new Map<Arch, Promise<KmodBase | undefined>>();
+  return (arch) => {
+    const base = opened.get(arch) ?? openKmodBase(set, arch, io);
+    opened.set(arch, base);
+    return base;
+  };
 }
 
 /** What is signed with a key that is thrown away goes to a layout, from which no node can pull. */
 function refusePublishing({ signing, publish }: DriverSet): void {
-  if (signing.type !== 'throw-away' || publish.osImage.transport !== 'docker') return;
+  const place = [publish.osImage, publish.kmodImage].find((one) => one?.transport === 'docker');
+  if (signing.type !== 'throw-away' || place === undefined) return;
   throw new SignError(
     'THROW_AWAY_KEY',
-    `Cannot publish to ${formatReference(publish.osImage)} what is signed with a key that is thrown away`,
+    `Cannot publish to ${formatReference(place)} what is signed with a key that is thrown away`,
     { hint: 'Write it to a layout: "osImage: oci:DIRECTORY", or --throw-away-key oci:DIRECTORY.' },
   );
 }
@@ -111,7 +140,7 @@ function makeCompileOnce(
 }
 
 async function compileAll(
-  unit: ImageUnit,
+  unit: Pick<ImageUnit, 'compiles'>,
   compileOnce: (unit: CompileUnit) => Promise<CompiledDriver>,
 ): Promise<readonly CompiledDriver[]> {
   const results = await Promise.allSettled(unit.compiles.map(compileOnce));

@@ -18,10 +18,11 @@ export interface BuildFlags extends IoFlags, OutputFlags, ProofFlags {
   readonly dryRun?: boolean;
   readonly keepGoing?: boolean;
   readonly manifests?: string;
+  readonly kmmNamespace?: string;
   readonly throwAwayKey?: string;
 }
 
-/** `kmodlayer build`: from a spec to pushed images and their MachineConfigs. */
+/** `kmodlayer build`: from a spec to pushed images and what rolls them out. */
 export function buildCommand(context: CliContext): Command {
   const command = new Command('build')
     .description('compile, sign, layer and push what a spec describes, and print what rolls it out')
@@ -39,6 +40,10 @@ export function buildCommand(context: CliContext): Command {
     .option('--keep-going', 'go on with the other targets when one fails')
     .option('--manifests <dir>', 'write the MachineConfigs to this directory')
     .option(
+      '--kmm-namespace <namespace>',
+      'also make a Module of KMM in this namespace for each driver, with its kmod images by digest',
+    )
+    .option(
       '--throw-away-key <layout>',
       'for pull requests: sign with a key that is made now and forgotten, and write to this oci: layout instead',
     );
@@ -55,6 +60,7 @@ Environment:
 Examples:
   kmodlayer build -f kmodlayer.yaml --dry-run
   kmodlayer build --throw-away-key oci:out
+  kmodlayer build --manifests manifests --kmm-namespace openshift-kmm
   kmodlayer build --only release=4.18.4 --manifests manifests --report proof.html -o json`,
     )
     .action(async (flags: BuildFlags) => {

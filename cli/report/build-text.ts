@@ -55,7 +55,7 @@ export function builtImageText(built: BuiltImage): string {
 }
 
 /** One line: what the proof says, and how much of it is not a plain pass. */
-function proofLine({ modules, statement }: TargetReport): string {
+export function proofLine({ modules, statement }: TargetReport): string {
   const checks = modules.flatMap((module) => module.checks);
   const count = (status: Check['status'], noun: string): string[] => {
     const found = checks.filter((check) => check.status === status).length;
@@ -66,7 +66,9 @@ function proofLine({ modules, statement }: TargetReport): string {
   return `${what} ${statement}${remarks.length === 0 ? '' : ` (${remarks.join(', ')})`}`;
 }
 
-function signedBy(signers: BuiltImage['provenance']['signers']): readonly (readonly [string, string])[] {
+export function signedBy(
+  signers: BuiltImage['provenance']['signers'],
+): readonly (readonly [string, string])[] {
   if (signers.length === 0) return [['signed by', 'nobody']];
   return signers.map(({ subject, serial, hash }, index) => [
     index === 0 ? 'signed by' : 'and by',

@@ -2,7 +2,7 @@ import { ModuleError } from '../errors.ts';
 import type { Io } from '../io.ts';
 import { decompressModule } from '../kmod/compression.ts';
 import { RHEL_DEPMOD_CONFIG } from '../kmod/depmod/config.ts';
-import { indexTree, readIndexFormat, RHEL_INDEX_FORMAT } from '../kmod/depmod/index-tree.ts';
+import { type IndexFormat, indexTree, readIndexFormat } from '../kmod/depmod/index-tree.ts';
 import type { AddedModule } from '../kmod/depmod/select-modules.ts';
 import { findModinfo, type KernelModule, listModinfo } from '../kmod/module.ts';
 import { readModule } from '../kmod/read-module.ts';
@@ -87,14 +87,10 @@ export async function kmodImageFiles(
 }
 
 /** Which depmod to be: that of the OS image, whose kmod loads the modules. */
-function formatOf(base: Base | undefined, ours: readonly AddedModule[]): typeof RHEL_INDEX_FORMAT {
+function formatOf(base: Base | undefined, ours: readonly AddedModule[]): IndexFormat {
   const isBigEndian = ours.some(({ module }) => !module.isLittleEndian);
-  const format = readIndexFormat(
-    base?.indexes ?? new Map<string, Uint8Array>(),
-    isBigEndian ? 'big' : 'little',
-  );
-  // What the kernel's build says of itself is not in this tree, and so depmod says nothing of it.
-  return { ...format, files: format.files.filter((name) => !name.startsWith('modules.builtin')) };
+  const indexes = base?.indexes ?? new Map<string, Uint8Array>();
+  return readIndexFormat(indexes, isBigEndian ? 'big' : 'little');
 }
 
 /** What modules of ours need of the OS image: what depmod found, and what they ask modprobe for beside that. */

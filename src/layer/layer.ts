@@ -62,7 +62,7 @@ export async function layer(request: LayerRequest, io: Pick<Io, 'cache' | 'repor
   const kernelFiles = await readKernelFiles(image, kernel, io);
   const symvers = await readSymvers(kernelFiles, io);
   const added = [...modules].map(([path, module]) => ({ path, module }));
-  requireDeclared(drivers, base.indexes);
+  requireDeclared(drivers, base.indexes, modulePath);
   const placed = drivers.flatMap((driver) => placeDriver(driver, kernel));
   const ownConfig = new Map(
     placed.filter(({ path }) => path.includes('/depmod.d/')).map(({ path, bytes }) => [path, bytes]),
@@ -112,8 +112,17 @@ export async function readSymvers(
   return undefined;
 }
 
-/** Taking the place of a module of the base must be said in the spec: it changes what runs on the node. */
-function requireDeclared(drivers: readonly PlacedDriver[], indexes: ReadonlyMap<string, Uint8Array>): void {
+/**
+ * Taking the place of a module of the base must be said in the spec: it changes what runs on the node.
+ *
+ * @param indexes Of the base.
+ * @throws {ModuleError} `OVERRIDE_UNDECLARED`, `DUPLICATE_MODULE`.
+ */
+export function requireDeclared(
+  drivers: readonly PlacedDriver[],
+  indexes: ReadonlyMap<string, Uint8Array>,
+  pathOf: (driver: string, fileName: string) => string,
+): void {
   const inBase = new Map<string, string>();
   for (const line of textOf(indexes.get('modules.dep')).split('\n')) {
     const path = line.slice(0, Math.max(line.indexOf(':'), 0));
@@ -130,8 +139,7 @@ function requireDeclared(drivers: readonly PlacedDriver[], indexes: ReadonlyMap<
         });
       }
       const twin = inBase.get(name);
-      if (twin === undefined || twin === modulePath(driver.name, fileName) || replaces.includes(name))
-        continue;
+      if (twin === undefined || twin === pathOf(driver.name, fileName) || replaces.includes(name)) continue;
       throw new ModuleError(
         'OVERRIDE_UNDECLARED',
         `Cannot add ${fileName}: it would take the place of ${twin}`,

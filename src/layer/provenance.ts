@@ -90,16 +90,19 @@ export function provenanceLabels(
     'io.kmodlayer.kernel': target.osImage.kernel,
     'io.kmodlayer.drivers': drivers.map(({ name, version }) => `${name}=${version}`).join(','),
     'io.kmodlayer.driver-toolkit': formatReference(target.driverToolkit.reference),
-    'io.kmodlayer.signer':
-      signers.length === 0
-        ? 'unsigned'
-        : signers.map(({ subject, serial }) => `${subject} ${serial}`).join(', '),
+    'io.kmodlayer.signer': signerLabel(signers),
     ...(provenance.isThrowAway ? { [THROW_AWAY_LABEL]: 'true' } : {}),
     'io.kmodlayer.input-hash': provenance.inputHash,
     'org.opencontainers.image.base.name': formatReference(target.osImage.reference),
     'org.opencontainers.image.base.digest': target.osImage.digest,
     ...(baseLabels['io.openshift.metalayer'] === 'true' ? { 'io.openshift.metalayer': 'false' } : {}),
   };
+}
+
+/** Who signed, in a label. */
+export function signerLabel(signers: readonly SignerProvenance[]): string {
+  if (signers.length === 0) return 'unsigned';
+  return signers.map(({ subject, serial }) => `${subject} ${serial}`).join(', ');
 }
 
 /**

@@ -8,14 +8,19 @@ import type { KmmModuleOptions } from './kmm-module.ts';
  * Options of the Modules that have KMM load the drivers of a set, one for each driver and pool. What Day 1 loads is
  * unloaded before the Module loads it anew.
  *
+ * @param images The images by digest for each kernel, where they are known.
  * @throws {SpecError} `VALUE_INVALID` for a set without kmod images, and for what KMM cannot do.
  */
-export function kmmModuleOptionsOf(set: DriverSet, namespace: string): readonly KmmModuleOptions[] {
+export function kmmModuleOptionsOf(
+  set: DriverSet,
+  namespace: string,
+  images?: KmmModuleOptions['image'],
+): readonly KmmModuleOptions[] {
   const { kmodImage } = set.publish;
   if (kmodImage === undefined) {
     throw cannot(set, 'it has no "kmodImage"', 'Name a repository under "publish.kmodImage".');
   }
-  const image = formatReference(kmodImage);
+  const image = images ?? formatReference(kmodImage);
   return set.drivers.flatMap((driver) =>
     set.rollout.pools.map((pool) => ({
       name: set.rollout.pools.length === 1 ? driver.name : `${driver.name}-${pool}`,

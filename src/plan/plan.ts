@@ -178,15 +178,3 @@ export function requireSomewhereToGo({ targets, publish }: Pick<PlannedSet, 'tar
     },
   );
 }
-
-/**
- * Refuses sets whose drivers are not all in the layered image.
- *
- * @throws {SpecError} `USAGE`.
- */
-export function requireNoKmodImages({ publish, rollout }: Pick<DriverSet, 'publish' | 'rollout'>): void {
-  if (publish.kmodImage === undefined && (rollout.day1 ?? []).length === 0) return;
-  throw new SpecError('USAGE', 'Cannot build drivers for Day 1: this version does not make kmod images', {
-    hint: 'Leave "publish.kmodImage" and "rollout.day1" out to build; "machine-config day1 -f" makes manifests from them.',
-  });
-}

@@ -65,13 +65,20 @@ function checkSigning(sign: unknown, report: Reporter): void {
 }
 
 function checkThrowAway({ sign, publish }: Readonly<Record<string, unknown>>, report: Reporter): void {
-  const { osImage } = record(publish);
-  if (sign !== 'throw-away' || typeof osImage !== 'string' || /^oci(?:-archive)?:/.test(osImage)) return;
-  report(
-    ['publish', 'osImage'],
-    'What is signed with a key that is thrown away cannot be published',
-    'Write "oci:DIRECTORY", or leave "sign" as it is and build with --throw-away-key.',
-  );
+  if (sign !== 'throw-away') return;
+  const { osImage, kmodImage } = record(publish);
+  const places = [
+    { path: ['publish', 'osImage'], image: osImage },
+    { path: ['publish', 'kmodImage'], image: record(kmodImage)['repository'] ?? kmodImage },
+  ];
+  for (const { path, image } of places) {
+    if (typeof image !== 'string' || /^oci(?:-archive)?:/.test(image)) continue;
+    report(
+      path,
+      'What is signed with a key that is thrown away cannot be published',
+      'Write "oci:DIRECTORY", or leave "sign" as it is and build with --throw-away-key.',
+    );
+  }
 }
 
 function checkDay1(set: Readonly<Record<string, unknown>>, report: Reporter): void {

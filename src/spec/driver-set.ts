@@ -23,6 +23,8 @@ export interface DriverSet {
     readonly osImage: Reference;
     /** Repository of the kmod images, without tag and digest. */
     readonly kmodImage?: Reference | undefined;
+    /** Image that the kmod images stand on; undefined: on none. */
+    readonly kmodBase?: Reference | undefined;
   };
   readonly rollout: {
     /** Names of MachineConfigPools; `worker` when the spec names none. */

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { KmodError } from '../errors.ts';
 import { parseArch } from '../oci/arch.ts';
+import { parseReference } from '../oci/reference.ts';
 import { parseModuleName } from './module-name.ts';
 import { parseOpenShiftVersion } from './openshift-version.ts';
 import * as values from './values.ts';
@@ -38,6 +39,7 @@ function exactlyOne(...keys: readonly string[]): { oneOf: { required: string[] }
 }
 
 const moduleName = parsed(parseModuleName);
+const repository = parsed(values.parseRepository);
 const path = text(values.LINE);
 
 const Targets = z
@@ -201,9 +203,22 @@ export const Spec = z
     sign: Signing,
     publish: z.strictObject({
       osImage: parsed(values.parseRepository).describe('Repository that receives the layered images.'),
-      kmodImage: parsed(values.parseRepository)
+      kmodImage: z
+        .union([
+          repository,
+          z.strictObject({
+            repository,
+            base: parsed(parseReference)
+              .optional()
+              .describe(
+                'Image that they stand on, best by digest. KMM needs /bin/sh, mkdir and cp in it, as in ubi-minimal; without it, only the Day 1 loader "host" can use them.',
+              ),
+          }),
+        ])
         .optional()
-        .describe('Repository of the images that Day 1 units pull, with a tag for each kernel.'),
+        .describe(
+          'Repository of the images that Day 1 units and KMM pull, with a tag for each kernel, and the image that they stand on.',
+        ),
     }),
     rollout: z
       .strictObject({

@@ -58,9 +58,15 @@ function driverSetOf(spec: Spec, file: string): DriverSet {
     },
     drivers: spec.drivers.map(driverOf),
     signing: signingOf(spec.sign),
-    publish: spec.publish,
+    publish: publishOf(spec.publish),
     rollout: spec.rollout,
   };
+}
+
+function publishOf({ osImage, kmodImage }: Spec['publish']): DriverSet['publish'] {
+  if (kmodImage === undefined) return { osImage };
+  if ('transport' in kmodImage) return { osImage, kmodImage };
+  return { osImage, kmodImage: kmodImage.repository, kmodBase: kmodImage.base };
 }
 
 function driverOf(entry: Spec['drivers'][number]): Driver {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { inputHashOf } from '../../src/plan/input-hash.ts';
 import { parseReference } from '../../src/oci/reference.ts';
-import { plan, type PlannedSet, requireNoKmodImages, requireSomewhereToGo } from '../../src/plan/plan.ts';
+import { plan, type PlannedSet, requireSomewhereToGo } from '../../src/plan/plan.ts';
 import { parseSpec } from '../../src/spec/spec.ts';
 import { tableOfReleases, makeTarget } from './targets.ts';
 
@@ -104,27 +104,6 @@ describe('plan()', () => {
     expect(targets).toHaveLength(82);
     expect(images).toHaveLength(82);
     expect(compiles).toHaveLength(34);
-  });
-});
-
-describe('requireNoKmodImages()', () => {
-  const osImage = parseReference('quay.io/acme/os');
-
-  it('takes sets whose drivers are all in the layered image', () => {
-    expect(() => {
-      requireNoKmodImages({ publish: { osImage }, rollout: { pools: ['worker'], day1: [] } });
-    }).not.toThrow();
-  });
-
-  it.each([
-    { publish: { osImage, kmodImage: osImage }, rollout: { pools: ['worker'] } },
-    { publish: { osImage }, rollout: { pools: ['worker'], day1: ['ice'] } },
-  ])('refuses drivers that Day 1 units load', (set) => {
-    expect(() => {
-      requireNoKmodImages(set);
-    }).toThrow(
-      expect.objectContaining({ code: 'USAGE', message: expect.stringContaining('kmod images') as string }),
-    );
   });
 });
 

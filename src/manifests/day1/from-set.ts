@@ -11,9 +11,13 @@ export const KMOD_IMAGE_FIRMWARE = '/firmware';
  * Options of the MachineConfigs that load the Day 1 drivers of a set, one for each pool. All drivers of a set are in one
  * kmod image, which has a tag for each kernel.
  *
+ * @param images The images by digest for each kernel, where they are known.
  * @throws {SpecError} `VALUE_INVALID` when the set has none.
  */
-export function day1OptionsOf(set: DriverSet): readonly Day1DriversOptions[] {
+export function day1OptionsOf(
+  set: DriverSet,
+  images?: Day1DriverOptions['image'],
+): readonly Day1DriversOptions[] {
   const { rollout, publish } = set;
   const names = rollout.day1 ?? [];
   if (names.length === 0 || publish.kmodImage === undefined) {
@@ -25,7 +29,7 @@ export function day1OptionsOf(set: DriverSet): readonly Day1DriversOptions[] {
       },
     );
   }
-  const image = formatReference(publish.kmodImage);
+  const image = images ?? formatReference(publish.kmodImage);
   const drivers = names.flatMap((name) =>
     set.drivers.filter((driver) => driver.name === name).map((driver) => driverOf(driver, image)),
   );
@@ -36,7 +40,10 @@ export function day1OptionsOf(set: DriverSet): readonly Day1DriversOptions[] {
   }));
 }
 
-function driverOf({ name, modules, softdeps, firmware }: Driver, image: string): Day1DriverOptions {
+function driverOf(
+  { name, modules, softdeps, firmware }: Driver,
+  image: Day1DriverOptions['image'],
+): Day1DriverOptions {
   return {
     name,
     image,
