@@ -1,4 +1,4 @@
-import { readdir, readFile, realpath } from 'node:fs/promises';
+import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { isAbsolute, join, relative, resolve } from 'node:path';
 import { ModuleError } from '../src/errors.ts';
 import type { Io } from '../src/io.ts';
@@ -30,8 +30,8 @@ export interface VerifyDirectoryOptions {
 
 /** From so many modules on it pays to read them in another thread, and from so many on in several. */
 const [SOME, MANY] = [16, 200];
-/** Modules that are read while the indexes are: the memory that they take is the limit. */
-const EARLY = 16;
+/** Bytes of files that are unpacked while the indexes are read: what comes out, some times as much, waits in memory. */
+const EARLY_BYTES = 8 * 1024 ** 2;
 
 /**
  * Verifies files against a kernel whose modules are in a directory, or all of these modules. Files of the directory are
@@ -42,6 +42,22 @@ const EARLY = 16;
  */
 export async function verifyOnDirectory(
   files: readonly GivenFile[] | undefined,
+  options: VerifyDirectoryOptions,
+  io: Pick<Io, 'report'>,
+): Promise<ProvenTarget> {
+  // Threads take as long to start as the indexes to read.
+  const count = files?.length ?? MANY;
+  const pool = count < SOME ? undefined : openReaderPool(count < MANY ? { threads: 1 } : {});
+  try {
+    return await verifyWith(pool, files, options, io);
+  } finally {
+    await pool?.close();
+  }
+}
+
+async function verifyWith(
+  pool: ReaderPool | undefined,
+  files: readonly GivenFile[] | undefined,
   { subject, directory, kernel, arch, certificates, cwd }: VerifyDirectoryOptions,
   io: Pick<Io, 'report'>,
 ): Promise<ProvenTarget> {
@@ -51,48 +67,61 @@ export async function verifyOnDirectory(
     files === undefined
       ? { own: known, foreign: [] }
       : await partFiles(files, known, { directory: base.directory, cwd });
-  const pool = own.length < SOME ? undefined : openReaderPool(own.length < MANY ? { threads: 1 } : {});
-  try {
-    pool?.expect(own.slice(0, EARLY).map((path) => join(base.directory, path)));
-    const kernelFiles = await findKernelFiles(base, kernel);
-    const placed = await placeModules(await readAll(foreign));
-    const merged =
-      placed.added.length === 0
-        ? { files: new Map<string, Uint8Array>() }
-        : await tryMerge(() => mergeIntoDirectory(base, placed.added, kernel));
-    const facts = { release: kernel, arch: arch ?? (await archOfKernel(kernelFiles)) };
-    const readBase = (path: string): Promise<Buffer> => readFile(join(base.directory, path));
-    const { tree, evidence } = await prove(
-      {
-        kernel: facts,
-        kernelFiles,
-        modules: [
-          ...own.map((path): TreeModule => ({ path, read: () => readBase(path), isOfBase: true })),
-          ...placed.modules,
-        ],
-        indexes: merged === undefined ? new Map() : new Map([...base.indexes, ...merged.files]),
-        baseIndexes: base.indexes,
-        certificates,
-        unpack: pool === undefined ? undefined : unpackWith(pool, base.directory),
-        ...(files === undefined ? { files: await listFiles(base.directory), depmodConfig: base.config } : {}),
-        readBaseModules: async (paths) =>
-          new Map(await Promise.all(paths.map(async (path) => [path, await readBase(path)] as const))),
-      },
-      io,
-    );
-    return {
-      report: makeTargetReport({ subject, kernel: facts, tree: placed.named(tree), evidence }),
-      source: { type: 'directory', path: base.root ?? base.directory },
-      added: addedFiles(kernel, placed, merged?.files),
-    };
-  } finally {
-    await pool?.close();
-  }
+  // Asked for first, since all else waits for it.
+  const kernelModule = readKernelModule(base, known, pool);
+  if (own.length > 0) pool?.expect(await listEarly(base.directory, own));
+  const kernelFiles = { ...(await findKernelFiles(base, kernel)), module: await kernelModule };
+  const placed = await placeModules(await readAll(foreign));
+  const merged =
+    placed.added.length === 0
+      ? { files: new Map<string, Uint8Array>() }
+      : await tryMerge(() => mergeIntoDirectory(base, placed.added, kernel));
+  const facts = { release: kernel, arch: arch ?? (await archOfKernel(kernelFiles)) };
+  const readBase = (path: string): Promise<Buffer> => readFile(join(base.directory, path));
+  const { tree, evidence } = await prove(
+    {
+      kernel: facts,
+      kernelFiles,
+      modules: [
+        ...own.map((path): TreeModule => ({ path, read: () => readBase(path), isOfBase: true })),
+        ...placed.modules,
+      ],
+      indexes: merged === undefined ? new Map() : new Map([...base.indexes, ...merged.files]),
+      baseIndexes: base.indexes,
+      certificates,
+      unpack: pool === undefined ? undefined : unpackWith(pool, base.directory),
+      ...(files === undefined ? { files: await listFiles(base.directory), depmodConfig: base.config } : {}),
+      readBaseModules: async (paths) =>
+        new Map(await Promise.all(paths.map(async (path) => [path, await readBase(path)] as const))),
+    },
+    io,
+  );
+  return {
+    report: makeTargetReport({ subject, kernel: facts, tree: placed.named(tree), evidence }),
+    source: { type: 'directory', path: base.root ?? base.directory },
+    added: addedFiles(kernel, placed, merged?.files),
+  };
 }
 
 function unpackWith(pool: ReaderPool, directory: string): UnpackModule {
   return async ({ path, read, isOfBase = false }) =>
     isOfBase ? pool.read(join(directory, path)) : decompressModule(await read());
+}
+
+/** The first of the modules, as many as may wait in memory. */
+async function listEarly(directory: string, paths: readonly string[]): Promise<readonly string[]> {
+  const early: string[] = [];
+  let sizeBytes = 0;
+  for (const path of paths) {
+    const file = join(directory, path);
+    sizeBytes += await stat(file).then(
+      ({ size }) => size,
+      () => 0,
+    );
+    if (sizeBytes > EARLY_BYTES) break;
+    early.push(file);
+  }
+  return early;
 }
 
 /** Paths of the modules that `modules.dep` names. */
@@ -128,13 +157,9 @@ async function listFiles(directory: string): Promise<readonly string[]> {
 
 /** Where distributions keep what a kernel was built with and what it exports. */
 async function findKernelFiles(
-  { root = '', directory, indexes }: BaseDirectory,
+  { root = '', directory }: BaseDirectory,
   kernel: KernelRelease,
-): Promise<KernelFiles> {
-  const [first] = Buffer.from(indexes.get('modules.dep') ?? [])
-    .toString('latin1')
-    .split('\n')
-    .flatMap((line) => (line.startsWith('kernel/') ? [line.slice(0, line.indexOf(':'))] : []));
+): Promise<Omit<KernelFiles, 'module'>> {
   return {
     symvers: await firstOf([
       ...['symvers.gz', 'symvers.xz', 'symvers', 'build/Module.symvers'].map((name) => join(directory, name)),
@@ -152,8 +177,21 @@ async function findKernelFiles(
       ...(root === '' ? [] : [join(root, `boot/config-${kernel}`)]),
       join(directory, 'build/.config'),
     ]),
-    module: first === undefined ? undefined : await firstOf([join(directory, first)]),
   };
+}
+
+/** One of the kernel's own modules; unpacked by a thread where there is one, which has done more of it. */
+async function readKernelModule(
+  { directory }: BaseDirectory,
+  known: readonly string[],
+  pool: ReaderPool | undefined,
+): Promise<KernelFile | undefined> {
+  const first = known.find((path) => path.startsWith('kernel/'));
+  if (first === undefined) return undefined;
+  const file = join(directory, first);
+  const unpacking = pool?.read(file).catch(() => undefined);
+  const found = await firstOf([file]);
+  return found === undefined ? undefined : { ...found, plain: await unpacking };
 }
 
 async function firstOf(paths: readonly string[]): Promise<KernelFile | undefined> {
@@ -169,7 +207,10 @@ async function firstOf(paths: readonly string[]): Promise<KernelFile | undefined
 
 /** That of the kernel's own modules. @throws {ModuleError} `ARCH_MISMATCH` when none could be read. */
 async function archOfKernel({ module }: KernelFiles): Promise<Arch> {
-  const arch = module === undefined ? undefined : readModule(await decompressModule(module.bytes)).arch;
+  const arch =
+    module === undefined
+      ? undefined
+      : readModule(module.plain ?? (await decompressModule(module.bytes))).arch;
   if (arch !== undefined) return arch;
   throw new ModuleError(
     'ARCH_MISMATCH',

@@ -2,7 +2,7 @@ import { crc32 } from 'node:zlib';
 import { ModuleError } from '../errors.ts';
 import { damaged, unpacksTooFar } from './compression-errors.ts';
 import { crc64 } from './crc64.ts';
-import { decodeLzma2, Lzma2Error } from './lzma2.ts';
+import { decodeLzma2, Lzma2Error, type Lzma2Request } from './lzma2.ts';
 
 const HEADER_BYTES = 12;
 const FOOTER_BYTES = 12;
@@ -26,13 +26,19 @@ interface Block {
 }
 
 /**
+ * Unpacks a whole stream into the room that its index promises. False when that cannot be done, for whatever reason: the
+ * decoder here then says what is wrong, if anything is.
+ */
+export type DecodeXz = (input: Uint8Array, output: Uint8Array) => boolean;
+
+/**
  * Unpacks one xz stream. Its index, which stands at the end, says how much comes out before anything is unpacked, and
  * that the file holds this stream and nothing else.
  *
  * @throws {ModuleError} `COMPRESSION_INVALID`, `COMPRESSION_UNSUPPORTED`, `LIMIT_EXCEEDED`.
  * @see https://tukaani.org/xz/xz-file-format.txt
  */
-export function readXz(input: Uint8Array, maxBytes: number): Buffer {
+export function readXz(input: Uint8Array, maxBytes: number, decode?: DecodeXz): Buffer {
   const bytes = Buffer.from(input.buffer, input.byteOffset, input.byteLength);
   if (bytes.length < HEADER_BYTES + FOOTER_BYTES + 8) throw invalid('the file is cut off');
   const check = bytes.readUInt8(7);
@@ -50,16 +56,23 @@ export function readXz(input: Uint8Array, maxBytes: number): Buffer {
 
   // Memory of its own, so that it can be handed to another thread.
   const output = Buffer.allocUnsafeSlow(sizeBytes);
+  const requests: Lzma2Request[] = [];
   let at = HEADER_BYTES;
-  let outputAt = 0;
+  let outputStart = 0;
   for (const { unpaddedBytes, unpackedBytes } of blocks) {
-    const outputStart = outputAt;
-    outputAt += unpackedBytes;
-    const dataEnd = at + unpaddedBytes - checkBytes;
-    readBlock(bytes, { start: at, end: dataEnd, output, outputStart, outputEnd: outputAt });
+    const outputEnd = outputStart + unpackedBytes;
+    const end = at + unpaddedBytes - checkBytes;
+    requests.push({ ...readBlockHeader(bytes, at, end), input: bytes, end, output, outputStart, outputEnd });
     at += padded(unpaddedBytes);
-    const sum = checkOf(output.subarray(outputStart, outputAt));
-    if (!sum.equals(bytes.subarray(at - checkBytes, at))) throw invalid('the data is damaged');
+    outputStart = outputEnd;
+  }
+  if (decode?.(bytes, output) === true) return output;
+
+  for (const request of requests) {
+    readBlock(request);
+    const sum = checkOf(output.subarray(request.outputStart, request.outputEnd));
+    const sumAt = padded(request.end);
+    if (!sum.equals(bytes.subarray(sumAt, sumAt + checkBytes))) throw invalid('the data is damaged');
   }
   return output;
 }
@@ -90,26 +103,23 @@ function readIndex(bytes: Buffer): readonly Block[] {
   return blocks;
 }
 
-interface ReadBlockOptions {
-  readonly start: number;
-  /** Where its data ends. */
-  readonly end: number;
-  readonly output: Buffer;
-  readonly outputStart: number;
-  readonly outputEnd: number;
-}
-
-function readBlock(bytes: Buffer, { start, end, ...output }: ReadBlockOptions): void {
-  const headerBytes = 4 * (bytes.readUInt8(start) + 1);
-  const dataStart = start + headerBytes;
-  if (dataStart > end) throw invalid('the header of a block is cut off');
-  if (crc32(bytes.subarray(start, dataStart - 4)) !== bytes.readUInt32LE(dataStart - 4)) {
+/** Where the data of a block starts, and how far back it reaches. */
+function readBlockHeader(
+  bytes: Buffer,
+  at: number,
+  end: number,
+): Pick<Lzma2Request, 'start' | 'dictionaryBytes'> {
+  const start = at + 4 * (bytes.readUInt8(at) + 1);
+  if (start > end) throw invalid('the header of a block is cut off');
+  if (crc32(bytes.subarray(at, start - 4)) !== bytes.readUInt32LE(start - 4)) {
     throw invalid('the header of a block is damaged');
   }
-  const dictionaryBytes = readFilters(bytes, { at: start + 1, end: dataStart - 4 });
+  return { start, dictionaryBytes: readFilters(bytes, { at: at + 1, end: start - 4 }) };
+}
+
+function readBlock(request: Lzma2Request): void {
   try {
-    const dataEnd = decodeLzma2({ input: bytes, start: dataStart, end, dictionaryBytes, ...output });
-    if (dataEnd !== end) throw invalid('a block does not end where it should');
+    if (decodeLzma2(request) !== request.end) throw invalid('a block does not end where it should');
   } catch (error) {
     throw error instanceof Lzma2Error ? invalid(error.message) : error;
   }

@@ -13,6 +13,8 @@ export interface KernelFile {
   /** Below the kernel's module directory, for instance `symvers.gz`. */
   readonly name: string;
   readonly bytes: Uint8Array;
+  /** What they unpack to, where that is known. */
+  readonly plain?: Uint8Array | undefined;
 }
 
 /** What the base says of its kernel besides the indexes; undefined: no layer that was looked into has it. */

@@ -39,9 +39,10 @@ export async function findOverrides(request: OverridesRequest): Promise<readonly
     const winner = merged.pathOf.get(name);
     const replacement = added.find((subject) => subject.path === winner);
     if (winner === undefined || replacement === undefined) continue;
-    const dependants = [...base.dependencies]
-      .filter(([path, needs]) => needs.includes(loser) && isStillThere(path, request, addedPaths))
-      .map(([path]) => path);
+    const dependants = [...base.pathOf.values()].filter(
+      (path) =>
+        base.dependenciesOf(path)?.includes(loser) === true && isStillThere(path, request, addedPaths),
+    );
     overrides.push({ name, winner, loser, dependants: await judge(name, replacement, dependants, request) });
   }
   return overrides;

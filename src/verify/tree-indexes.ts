@@ -12,8 +12,8 @@ import type { Subject } from './subject.ts';
 export interface TreeIndexes {
   /** Path of each module by name. */
   readonly pathOf: ReadonlyMap<string, string>;
-  /** What each module needs, directly or not, by path. */
-  readonly dependencies: ReadonlyMap<string, readonly string[]>;
+  /** What a module needs, directly or not, by its path; undefined for one that has no line. */
+  readonly dependenciesOf: (path: string) => readonly string[] | undefined;
   /** Name of the module that exports each symbol. */
   readonly owners: ReadonlyMap<string, string>;
 }
@@ -25,21 +25,34 @@ export interface TreeIndexes {
  */
 export function readTreeIndexes(files: ReadonlyMap<string, Uint8Array>): TreeIndexes {
   const { paths, names, closures } = parseDependencies(getIndex(files, 'modules.dep'));
-  const pathOf = new Map<string, string>();
-  const dependencies = new Map<string, readonly string[]>();
-  for (const [number, path] of paths.entries()) {
-    pathOf.set(names[number] ?? '', path);
-    dependencies.set(
-      path,
-      (closures[number] ?? []).map((need) => paths[need] ?? ''),
-    );
-  }
+  const pathOf = new Map(names.map((name, number) => [name, paths[number] ?? '']));
+  const numbers = new Map(paths.map((path, number) => [path, number]));
+  return {
+    pathOf,
+    dependenciesOf: (path) => {
+      const number = numbers.get(path);
+      return number === undefined ? undefined : closures[number]?.map((need) => paths[need] ?? '');
+    },
+    owners: readOwners(getIndex(files, 'modules.symbols').toString('latin1')),
+  };
+}
+
+const OWNER_LINE = 'alias symbol:';
+
+/** Owners by symbol. There are some ten thousand lines, so that each is cut at its blanks and not matched. */
+function readOwners(text: string): ReadonlyMap<string, string> {
   const owners = new Map<string, string>();
-  for (const line of getIndex(files, 'modules.symbols').toString('latin1').split('\n')) {
-    const [, symbol, owner] = /^alias symbol:(\S+) (\S+)$/.exec(line) ?? [];
-    if (symbol !== undefined && owner !== undefined) owners.set(symbol, owner);
+  for (let start = 0; start < text.length;) {
+    const newline = text.indexOf('\n', start);
+    const end = newline < 0 ? text.length : newline;
+    const symbolAt = start + OWNER_LINE.length;
+    const blank = text.indexOf(' ', symbolAt);
+    if (text.startsWith(OWNER_LINE, start) && blank > symbolAt && blank + 1 < end) {
+      owners.set(text.slice(symbolAt, blank), text.slice(blank + 1, end));
+    }
+    start = end + 1;
   }
-  return { pathOf, dependencies, owners };
+  return owners;
 }
 
 function getIndex(files: ReadonlyMap<string, Uint8Array>, name: string): Buffer {
@@ -68,7 +81,7 @@ export function makeModuleTree(
     return known.get(symbol);
   };
   return {
-    dependenciesOf: (path) => indexes.dependencies.get(path),
+    dependenciesOf: indexes.dependenciesOf,
     findProvider: (symbol) => {
       const name = indexes.owners.get(symbol);
       const path = name === undefined ? undefined : indexes.pathOf.get(name);
@@ -109,14 +122,13 @@ function rowOf(
  * use symbols of one that is.
  */
 function closedModules(
-  { owners, pathOf, dependencies }: TreeIndexes,
+  { owners, pathOf, dependenciesOf }: TreeIndexes,
   byPath: ReadonlyMap<string, Subject>,
 ): ReadonlyMap<string, boolean> {
   const closed = new Map<string, boolean>();
   const isClosed = (path: string): boolean => closed.get(path) === true;
-  const inOrder = [...byPath].sort(
-    ([left], [right]) => (dependencies.get(left)?.length ?? 0) - (dependencies.get(right)?.length ?? 0),
-  );
+  const counts = new Map([...byPath.keys()].map((path) => [path, dependenciesOf(path)?.length ?? 0]));
+  const inOrder = [...byPath].sort(([left], [right]) => (counts.get(left) ?? 0) - (counts.get(right) ?? 0));
   for (const [path, subject] of inOrder) {
     const inherits = subject.symbols.imports.some(({ symbol }) => {
       const owner = owners.get(symbol);
