@@ -1,20 +1,26 @@
+import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import type { BuiltImage } from '../src/build-image.ts';
-import { build, planBuild, type BuildResult } from '../src/build.ts';
-import { PartialFailure, SpecError } from '../src/errors.ts';
+import { type BuildResult, planBuild, runBuild } from '../src/build.ts';
+import { CompileError, PartialFailure, SpecError } from '../src/errors.ts';
+import type { Report } from '../src/events.ts';
 import type { Io } from '../src/io.ts';
-import type { Failure } from '../src/resolve-set.ts';
 import { parseSpec, type DriverSet } from '../src/spec/spec.ts';
 import { parseRepository } from '../src/spec/values.ts';
 import type { BuildFlags } from './commands/build.ts';
+import type { Failure } from '../src/resolve-set.ts';
 import type { CliContext } from './context.ts';
+import { openEventFile } from './io/event-file.ts';
 import { readInput } from './io/read-input.ts';
 import { writeOutput } from './io/write-output.ts';
 import { collectProofs } from './build-proofs.ts';
 import { makeIo } from './make-io.ts';
 import { parseOnly } from './only.ts';
-import { builtImageData, builtImageText, failureData, planData, planText } from './report/build-text.ts';
-import { builtKmodImageData, builtKmodImageText, kmodTagsText } from './report/kmod-image-text.ts';
+import { buildData, buildSummary, buildText } from './report/build-result.ts';
+import { failureData, planData, planText } from './report/build-text.ts';
+import { type EventLines, makeEventLines } from './report/event-lines.ts';
+import { makeReport } from './report/event-text.ts';
+import { withStatus } from './report/status.ts';
 import { printResult } from './report/output.ts';
 import { VERSION } from './version.ts';
 
@@ -24,7 +30,7 @@ import { VERSION } from './version.ts';
  * @throws {KmodError} as `parseSpec` and `build` do; `PartialFailure` when some targets failed and others are done.
  */
 export async function buildFromSpec(flags: BuildFlags, context: CliContext): Promise<void> {
-  const io = await makeIo(context, flags);
+  const { io, events } = await makeBuildIo(flags, context);
   const set = withThrowAwayKey(await readSpec(flags.file, io, context), flags, context);
   const options = {
     ...(flags.only === undefined
@@ -46,39 +52,79 @@ export async function buildFromSpec(flags: BuildFlags, context: CliContext): Pro
       data: { isDryRun: true, ...planData(plan), failures: failures.map(failureData) },
       text: () => planText(plan),
     });
-    throwFailures(failures, doneCount, io);
+    throwFailures(failures, { doneCount, targetCount: doneCount + failures.length }, io);
     return;
   }
 
   const proofs = collectProofs(flags.report, context, io);
-  const { kmmNamespace } = flags;
-  const { images, kmodImages, kmodTags, manifests, failures } = await build(
+  const processors = availableParallelism();
+  const result = await runBuild(
     set,
-    { ...options, jobs: flags.jobs, toolVersion: VERSION, onProof: proofs.add, kmmNamespace },
+    {
+      ...options,
+      jobs: flags.jobs ?? Math.max(1, Math.floor(processors / 2)),
+      processors,
+      pushes: flags.pushes,
+      force: flags.force ?? false,
+      toolVersion: VERSION,
+      onProof: proofs.add,
+      kmmNamespace: flags.kmmNamespace,
+    },
     io,
   ).catch(proofs.writeAndThrow);
-  const doneCount = images.length + kmodImages.length;
-  requireTargets(doneCount + failures.length);
-  await proofs.write(failures);
+  const { images, kmodImages, manifests, failures, notBegun } = result;
+  const builtCount = images.length + kmodImages.length;
+  requireTargets(builtCount + failures.length);
+  await proofs.write(failures.filter((failure) => !isCompile(failure)));
   await writeManifests(images, manifests, { flags, context });
-  await printResult(context, flags.output, {
-    verb: 'build',
-    data: {
-      isDryRun: false,
-      images: images.map(builtImageData),
-      kmodImages: kmodImages.map((built) => builtKmodImageData(built, kmodTags)),
-      kmodTags,
-      manifests,
-      failures: failures.map(failureData),
-    },
-    text: () =>
-      [
-        ...images.map(builtImageText),
-        ...kmodImages.map(builtKmodImageText),
-        ...(kmodImages.length === 0 ? [] : [kmodTagsText(kmodTags, manifests)]),
-      ].join('\n'),
+  events?.add('build-finished', buildSummary(result));
+  if (flags.events !== '-') {
+    await printResult(context, flags.output, {
+      verb: 'build',
+      data: { isDryRun: false, ...buildData(result) },
+      text: () => buildText(result),
+    });
+  }
+  if (notBegun.length > 0) {
+    io.report({
+      type: 'warning',
+      message: `${notBegun.length} ${notBegun.length === 1 ? 'unit was' : 'units were'} not begun after the first failure`,
+      hint: 'What is done is kept: the same command goes on there. --keep-going does all that needs nothing that failed.',
+    });
+  }
+  const doneCount = options.keepGoing ? builtCount : 0;
+  throwFailures(
+    failures.filter((failure) => doneCount === 0 || !isBlocked(failure)),
+    { doneCount, targetCount: builtCount + failures.filter((failure) => !isCompile(failure)).length },
+    io,
+  );
+}
+
+function isCompile(failure: BuildResult['failures'][number]): boolean {
+  return 'kind' in failure && failure.kind === 'compile';
+}
+
+/** Its reason is a failure of its own. */
+function isBlocked({ error }: Failure): boolean {
+  return error instanceof CompileError && error.code === 'DEPENDENCY_FAILED';
+}
+
+/** The outside world of a build, which tells programs as well what it does when they ask for it. */
+async function makeBuildIo(
+  flags: BuildFlags,
+  context: CliContext,
+): Promise<{ readonly io: Io; readonly events: EventLines | undefined }> {
+  const say = withStatus(makeReport(context, flags), context, flags);
+  if (flags.events === undefined) return { io: await makeIo(context, flags, say), events: undefined };
+  const write = openEventFile(flags.events, context, (message) => {
+    say({ type: 'warning', message });
   });
-  throwFailures(failures, doneCount, io);
+  const events = makeEventLines(write, () => new Date());
+  const report: Report = (event) => {
+    events.report(event);
+    say(event);
+  };
+  return { io: await makeIo(context, flags, report), events };
 }
 
 /** Relative paths start where the spec is, so its own path is made absolute; messages keep the name that was given. */
@@ -127,12 +173,16 @@ function requireTargets(count: number): void {
 }
 
 /** With nothing done, the first failure decides how the command ends; the others are still said. */
-function throwFailures(failures: readonly Failure[], doneCount: number, { report }: Io): void {
+function throwFailures(
+  failures: readonly Failure[],
+  { doneCount, targetCount }: { readonly doneCount: number; readonly targetCount: number },
+  { report }: Io,
+): void {
   const [first, ...others] = failures;
   if (first === undefined) return;
   if (doneCount > 0) {
     throw new PartialFailure(
-      `Cannot finish ${failures.length} of ${failures.length + doneCount} targets`,
+      `Cannot finish ${targetCount - doneCount} of ${targetCount} targets`,
       failures.map(({ error }) => error),
     );
   }

@@ -3,6 +3,10 @@ export interface TextOutput {
   write(text: string): void;
   /** A person may be looking at it. */
   readonly isTty: boolean;
+  /** Shows a line that the next one, or whatever else is written, takes the place of; only on a terminal. */
+  readonly status?: (line: string) => void;
+  /** Width of the terminal. */
+  readonly columns?: () => number;
 }
 
 /** Everything that a command may touch of the process it runs in. */

@@ -1,4 +1,4 @@
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { Engine, EngineOptions } from '../src/engine/engine.ts';
 import type { Report } from '../src/events.ts';
 import type { Io } from '../src/io.ts';
@@ -10,18 +10,24 @@ import type { ImageFlags } from './flags.ts';
 import { makeCache } from './io/cache.ts';
 import { cacheDirectory } from './io/directories.ts';
 import { makeFiles } from './io/files.ts';
-import { makeKeepLog } from './io/logs.ts';
+import { makeOpenLog } from './io/logs.ts';
 import { copyCertificates } from './io/certificates.ts';
 import { writeRegistriesConf } from './io/registries-conf.ts';
 import { makeProgramRunner } from './io/programs.ts';
 import { makeTemporary } from './io/temporary.ts';
 import { makeReport } from './report/event-text.ts';
+import { withStatus } from './report/status.ts';
 
 /** Flags of commands that compile as well. */
 export interface IoFlags extends ImageFlags {
   /** Program of the container engine. */
   readonly engine?: string;
+  /** Directory that receives the logs of compiles. */
+  readonly logDir?: string;
 }
+
+/** What is kept of compiles: the modules of a driver for a hundred kernels are far less. */
+const MAX_COMPILED_BYTES = 2 * 1024 ** 3;
 
 /**
  * The outside world of one command, as its flags and the environment describe it.
@@ -31,7 +37,7 @@ export interface IoFlags extends ImageFlags {
 export async function makeIo(
   context: CliContext,
   flags: IoFlags,
-  report: Report = makeReport(context, flags),
+  report: Report = withStatus(makeReport(context, flags), context, flags),
 ): Promise<Io> {
   const { env, cwd, signal } = context;
   const now = (): Date => new Date();
@@ -63,6 +69,7 @@ export async function makeIo(
       signal,
     }),
     cache: makeCache(cacheDirectory(env)),
+    compiled: makeCache(join(cacheDirectory(env), 'compiled'), { maxBytes: MAX_COMPILED_BYTES }),
     files: makeFiles(cwd),
     engine: () =>
       (engine ??= findEngineOf(context, async () => ({
@@ -81,7 +88,10 @@ export async function makeIo(
     sources: makeSources(),
     runProgram: makeProgramRunner(context),
     withTemporaryDirectory,
-    keepLog: makeKeepLog({ env, now }),
+    openLog: makeOpenLog({
+      ...{ env, now, report },
+      directory: flags.logDir === undefined ? undefined : inCwd(flags.logDir),
+    }),
     env,
     now,
     report,

@@ -7,11 +7,14 @@ const INTERRUPTED = 130;
 export function makeProcessContext(): CliContext {
   const controller = new AbortController();
   const cleanups = new Set<() => void>();
+  const statusLine = makeStatusLine(process.stderr);
   process.once('exit', () => {
+    statusLine.clear();
     for (const cleanUp of cleanups) cleanUp();
   });
   const stop = (): void => {
     if (controller.signal.aborted) process.exit(INTERRUPTED);
+    statusLine.clear();
     process.stderr.write('\nStopping and cleaning up. Once more to exit at once.\n');
     controller.abort();
   };
@@ -20,8 +23,13 @@ export function makeProcessContext(): CliContext {
   // The terminal went away; nobody presses a key twice then.
   process.once('SIGHUP', stop);
   return {
-    stdout: outputTo(process.stdout),
-    stderr: outputTo(process.stderr),
+    stdout: outputTo(process.stdout, statusLine),
+    stderr: {
+      ...outputTo(process.stderr, statusLine),
+      ...(isatty(process.stderr.fd) && process.env['TERM'] !== 'dumb'
+        ? { status: statusLine.show, columns: () => process.stderr.columns }
+        : {}),
+    },
     async readStdin() {
       const chunks: Buffer[] = [];
       for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
@@ -34,7 +42,30 @@ export function makeProcessContext(): CliContext {
   };
 }
 
-function outputTo(stream: NodeJS.WriteStream & { readonly fd: number }): TextOutput {
+/** The last line of a terminal, which goes away before anything else is written there. */
+interface StatusLine {
+  readonly show: (line: string) => void;
+  readonly clear: () => void;
+}
+
+const ERASE_LINE = '\r\x1b[K';
+
+function makeStatusLine(stream: NodeJS.WriteStream): StatusLine {
+  let isShown = false;
+  return {
+    show(line) {
+      if (!isShown && line === '') return;
+      stream.write(`${ERASE_LINE}${line}`);
+      isShown = line !== '';
+    },
+    clear() {
+      if (isShown) stream.write(ERASE_LINE);
+      isShown = false;
+    },
+  };
+}
+
+function outputTo(stream: NodeJS.WriteStream & { readonly fd: number }, statusLine: StatusLine): TextOutput {
   // "kmodlayer ... | head" closes the pipe before all is written. That is no error.
   stream.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;
@@ -42,6 +73,7 @@ function outputTo(stream: NodeJS.WriteStream & { readonly fd: number }): TextOut
   });
   return {
     write(text) {
+      statusLine.clear();
       stream.write(text);
     },
     isTty: isatty(stream.fd),

@@ -27,6 +27,9 @@ for file in /kmodlayer/bin/symvers/*; do
 done
 [ -z "$symvers" ] || export KBUILD_EXTRA_SYMBOLS="${symvers# }"
 
+# The processors of this machine, shared with the compiles that run beside this one; arguments of the spec win.
+[ "${KMODLAYER_JOBS:-1}" -le 1 ] || export MAKEFLAGS="-j$KMODLAYER_JOBS"
+
 # shellcheck source=/dev/null
 . /kmodlayer/bin/arguments.sh
 

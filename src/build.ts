@@ -1,25 +1,34 @@
-import pLimit from 'p-limit';
 import { buildImage, type BuiltImage, openBase } from './build-image.ts';
 import { buildKmodImage, type BuiltKmodImage, type KmodBase, openKmodBase } from './build-kmod-image.ts';
-import { compile, type CompiledDriver } from './compile/compile.ts';
+import { type CompiledUnit, compileUnit } from './compile-unit.ts';
 import { SignError } from './errors.ts';
 import type { Io } from './io.ts';
-import { type CompileUnit, type ImageUnit, plan, type Plan, requireSomewhereToGo } from './plan/plan.ts';
 import { kmodManifests } from './manifests/kmod-manifests.ts';
 import type { Arch } from './oci/arch.ts';
+import { formatReference } from './oci/reference.ts';
+import { plan, type Plan, requireSomewhereToGo } from './plan/plan.ts';
 import { type Failure, resolveSet } from './resolve-set.ts';
 import type { Target } from './resolve/target.ts';
+import { makeUnitRunner, type UnitFailure } from './run-units.ts';
 import { openSigners } from './sign/open-signers.ts';
 import type { DriverSet } from './spec/spec.ts';
-import { formatReference } from './oci/reference.ts';
 import { type KmodTag, tagKmodImages } from './tag-kmod-images.ts';
 import type { TargetReport } from './verify/report.ts';
 
+/** Images that are made at a time: registries limit what one address may do. */
+const IMAGES_AT_ONCE = 4;
+
 export interface BuildOptions {
   /** Compiles that run at a time; 1 when absent. */
-  readonly jobs?: number;
+  readonly jobs?: number | undefined;
+  /** Processors that all compiles share; 1 when absent. */
+  readonly processors?: number | undefined;
+  /** Images that are layered and pushed at a time; 4 when absent. */
+  readonly pushes?: number | undefined;
   /** Goes on with the other targets after one failed. */
   readonly keepGoing?: boolean;
+  /** Does everything again, whatever was done before. */
+  readonly force?: boolean;
   /** Says which targets to build; all when absent. */
   readonly only?: (target: Target) => boolean;
   /** Version of kmodlayer, for the provenance. */
@@ -28,6 +37,87 @@ export interface BuildOptions {
   readonly kmmNamespace?: string | undefined;
   /** Gets the proof of each target, by its name in failures; also of those that are not pushed because of it. */
   readonly onProof?: (proof: TargetReport, target: string) => void;
+}
+
+/** What came of a build. */
+export interface BuildResult {
+  /** One image for each target that was done, in the order of the spec. */
+  readonly images: readonly BuiltImage[];
+  /** One image for each kernel, when the spec asks for them. */
+  readonly kmodImages: readonly BuiltKmodImage[];
+  /** Names of the kmod images, by kernel and by release. */
+  readonly kmodTags: readonly KmodTag[];
+  /** What rolls the kmod images out, by file name. */
+  readonly manifests: readonly { readonly fileName: string; readonly yaml: string }[];
+  /** What was compiled for all of these, in the order in which it was done. */
+  readonly compiles: readonly CompiledUnit[];
+  /** Releases that failed, then units, and those that needed one of them. */
+  readonly failures: readonly (Failure | UnitFailure)[];
+  /** Units that were not begun after a failure; none with `keepGoing`. */
+  readonly notBegun: readonly string[];
+}
+
+/**
+ * The whole product, top to bottom: every stage is a folder. Units run side by side, each as soon as what it needs is
+ * there; what is done stays done, whatever becomes of the others.
+ *
+ * @throws {KmodError} what is wrong before the first unit begins; what fails later is in the result.
+ */
+export async function runBuild(set: DriverSet, options: BuildOptions, io: Io): Promise<BuildResult> {
+  refusePublishing(set);
+  const signers = await openSigners(set, io);
+  const planned = await planBuild(set, options, io);
+  announce(planned.plan, io);
+
+  const { jobs = 1, pushes = IMAGES_AT_ONCE, keepGoing = false, force = false, kmmNamespace } = options;
+  const makeJobs = makeJobsOf(planned.plan, options);
+  const runner = makeUnitRunner(
+    { jobs, images: pushes, keepGoing },
+    (unit) => compileUnit(unit, { set, makeJobs, force }, io),
+    io,
+  );
+  const kmodBaseOf = makeKmodBases(set, io);
+  const [images, kmodImages] = await Promise.all([
+    runner.run('image', planned.plan.images, async (unit, { read, compiled, make }) => {
+      const base = await read(() => openBase(set, unit.target, io));
+      const drivers = await compiled(unit.compiles);
+      return make(() => buildImage({ ...options, set, unit, base, drivers, signers }, io));
+    }),
+    runner.run('kmod-image', planned.plan.kmodImages, async (unit, { read, compiled, make }) => {
+      const base = await read(() => kmodBaseOf(unit.arch));
+      const drivers = await compiled(unit.compiles);
+      return make(() => buildKmodImage({ ...options, set, unit, base, drivers, signers }, io));
+    }),
+  ]);
+  const { compiled, failures, notBegun } = runner.summary();
+  const result = {
+    ...{ images, kmodImages, compiles: compiled, notBegun },
+    failures: [...planned.failures, ...failures],
+  };
+
+  // Names that many share move when all is there that is to be there.
+  if (result.failures.length > 0 && !keepGoing) return { ...result, kmodTags: [], manifests: [] };
+  try {
+    const named = await tagKmodImages(set, kmodImages, planned.plan.kmodImages, io);
+    const manifests = kmodManifests(set, { images: named.images, kmmNamespace });
+    return { ...result, kmodTags: named.tags, manifests };
+  } catch (error) {
+    if (io.signal.aborted) throw error;
+    const failure = { what: 'names of kmod images', error };
+    return { ...result, failures: [...result.failures, failure], kmodTags: [], manifests: [] };
+  }
+}
+
+/**
+ * `runBuild` for those who want all or nothing, unless they say otherwise.
+ *
+ * @throws {KmodError} the first failure, unless the build is to go on after one. What was done before stays done.
+ */
+export async function build(set: DriverSet, options: BuildOptions, io: Io): Promise<BuildResult> {
+  const result = await runBuild(set, options, io);
+  const [failure] = result.failures;
+  if (failure !== undefined && options.keepGoing !== true) throw failure.error;
+  return result;
 }
 
 /** What a build would do: the releases of the set, resolved, and what each needs. Changes nothing. */
@@ -45,62 +135,24 @@ export async function planBuild(
   return { plan: planned, failures: [...failures, ...blocked] };
 }
 
-/** What came of a build. */
-export interface BuildResult {
-  /** One image for each target that was done, in the order of the spec. */
-  readonly images: readonly BuiltImage[];
-  /** One image for each kernel, when the spec asks for them. */
-  readonly kmodImages: readonly BuiltKmodImage[];
-  /** Names of the kmod images, by kernel and by release. */
-  readonly kmodTags: readonly KmodTag[];
-  /** What rolls the kmod images out, by file name. */
-  readonly manifests: readonly { readonly fileName: string; readonly yaml: string }[];
-  /** Releases and targets that failed; only ever not empty with `keepGoing`. */
-  readonly failures: readonly Failure[];
+function announce({ compiles, images, kmodImages }: Plan, { report }: Pick<Io, 'report'>): void {
+  report({
+    type: 'build-planned',
+    units: [
+      ...compiles.map(({ id }) => ({ unit: id, kind: 'compile' as const })),
+      ...images.map(({ id }) => ({ unit: id, kind: 'image' as const })),
+      ...kmodImages.map(({ id }) => ({ unit: id, kind: 'kmod-image' as const })),
+    ],
+  });
 }
 
-/**
- * The whole product, top to bottom: every stage is a folder.
- *
- * @throws {KmodError} the first failure, unless the build is to go on after one.
- */
-export async function build(set: DriverSet, options: BuildOptions, io: Io): Promise<BuildResult> {
-  refusePublishing(set);
-  const signers = await openSigners(set, io);
-  const planned = await planBuild(set, options, io);
-  const compileOnce = makeCompileOnce(set, options, io);
-  const images: BuiltImage[] = [];
-  const failures = [...planned.failures];
-  for (const unit of planned.plan.images) {
-    try {
-      const base = await openBase(set, unit.target, io);
-      const drivers = await compileAll(unit, compileOnce);
-      images.push(
-        await buildImage(
-          { set, unit, base, drivers, signers, toolVersion: options.toolVersion, onProof: options.onProof },
-          io,
-        ),
-      );
-    } catch (error) {
-      if (options.keepGoing !== true || io.signal.aborted) throw error;
-      failures.push({ what: unit.id, error });
-    }
-  }
-  const kmodImages: BuiltKmodImage[] = [];
-  const baseOf = makeKmodBases(set, io);
-  for (const unit of planned.plan.kmodImages) {
-    try {
-      const base = await baseOf(unit.arch);
-      const drivers = await compileAll(unit, compileOnce);
-      kmodImages.push(await buildKmodImage({ ...options, set, unit, base, drivers, signers }, io));
-    } catch (error) {
-      if (options.keepGoing !== true || io.signal.aborted) throw error;
-      failures.push({ what: unit.id, error });
-    }
-  }
-  const named = await tagKmodImages(set, kmodImages, planned.plan.kmodImages, io);
-  const manifests = kmodManifests(set, { images: named.images, kmmNamespace: options.kmmNamespace });
-  return { images, kmodImages, kmodTags: named.tags, manifests, failures };
+/** Processors are shared: a compile that runs alone gets them all. */
+function makeJobsOf(
+  { compiles }: Pick<Plan, 'compiles'>,
+  { jobs = 1, processors = 1 }: Pick<BuildOptions, 'jobs' | 'processors'>,
+): number {
+  const atOnce = Math.max(1, Math.min(jobs, compiles.length));
+  return Math.max(1, Math.floor(processors / atOnce));
 }
 
 /** The image that kmod images stand on, opened once for each architecture. */
@@ -122,30 +174,4 @@ function refusePublishing({ signing, publish }: DriverSet): void {
     `Cannot publish to ${formatReference(place)} what is signed with a key that is thrown away`,
     { hint: 'Write it to a layout: "osImage: oci:DIRECTORY", or --throw-away-key oci:DIRECTORY.' },
   );
-}
-
-/** Each driver is compiled once for each kernel, whoever asks first. */
-function makeCompileOnce(
-  set: DriverSet,
-  options: BuildOptions,
-  io: Io,
-): (unit: CompileUnit) => Promise<CompiledDriver> {
-  const limit = pLimit(options.jobs ?? 1);
-  const started = new Map<string, Promise<CompiledDriver>>();
-  return (unit) => {
-    const running = started.get(unit.id) ?? limit(() => compile({ set, ...unit }, io));
-    started.set(unit.id, running);
-    return running;
-  };
-}
-
-async function compileAll(
-  unit: Pick<ImageUnit, 'compiles'>,
-  compileOnce: (unit: CompileUnit) => Promise<CompiledDriver>,
-): Promise<readonly CompiledDriver[]> {
-  const results = await Promise.allSettled(unit.compiles.map(compileOnce));
-  return results.map((result) => {
-    if (result.status === 'rejected') throw result.reason;
-    return result.value;
-  });
 }

@@ -111,6 +111,8 @@ export class CompileError extends KmodError<
   | 'TOOLCHAIN_MISMATCH'
   | 'COMPILE_FAILED'
   | 'MODULE_MISSING'
+  | 'WORKSPACE_FAILED'
+  | 'DEPENDENCY_FAILED'
 > {
   /** File that holds the whole log, where one was kept. */
   readonly logFile: string | undefined;

@@ -13,6 +13,22 @@ export type BuildEvent =
       readonly detail?: string;
       readonly ms: number;
     }
+  /** A build knows what there is to do: units that are not begun yet. */
+  | {
+      readonly type: 'build-planned';
+      readonly units: readonly { readonly unit: string; readonly kind: UnitKind }[];
+    }
+  | { readonly type: 'unit-started'; readonly unit: string; readonly kind: UnitKind }
+  | {
+      readonly type: 'unit-finished';
+      readonly unit: string;
+      readonly kind: UnitKind;
+      readonly outcome: UnitOutcome;
+      /** Since it was started; 0 when it never was. */
+      readonly ms: number;
+      /** Why it was not done. */
+      readonly why?: string;
+    }
   | {
       readonly type: 'request-retried';
       readonly url: string;
@@ -40,6 +56,15 @@ export type BuildEvent =
 
 /** The stages of the pipeline, in their order. */
 export type Stage = 'resolve' | 'plan' | 'compile' | 'sign' | 'layer' | 'verify' | 'push' | 'manifests';
+
+/** What a build works on: a driver for a kernel, or an image. */
+export type UnitKind = 'compile' | 'image' | 'kmod-image';
+
+/**
+ * How a unit ended: `kept` was done before; `blocked` needs one that failed; `not-begun` is what a build leaves after a
+ * failure, unless it is to keep going.
+ */
+export type UnitOutcome = 'done' | 'kept' | 'failed' | 'blocked' | 'not-begun';
 
 /** Receives events. Must not throw. */
 export type Report = (event: BuildEvent) => void;

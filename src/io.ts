@@ -25,12 +25,22 @@ export interface Files {
   readLink(path: string): Promise<string | undefined>;
 }
 
+/** A log that is written while something runs. */
+export interface LogFile {
+  /** Undefined when no file could be made. */
+  readonly path: string | undefined;
+  add(line: string): void;
+  close(): Promise<void>;
+}
+
 /** The outside world, as one argument. Everything that is not pure is reached through it. */
 export interface Io {
   readonly images: Images;
   /** Files of the web that are no images. */
   readonly web: Web;
   readonly cache: Cache;
+  /** Modules that were compiled, by what they were compiled from. Old ones make room for new ones. */
+  readonly compiled: Cache;
   readonly files: Files;
   /** The container engine that compiles; found or chosen on first use. */
   readonly engine: () => Promise<Engine>;
@@ -42,8 +52,8 @@ export interface Io {
   readonly runProgram: (request: ProgramRequest) => Promise<ProgramResult>;
   /** An empty directory that is removed when `use` settles, also after an error or an interrupt. */
   readonly withTemporaryDirectory: <T>(use: (directory: string) => Promise<T>) => Promise<T>;
-  /** Keeps the log of a failed compile and returns the path of its file. `name` is a plain file name. */
-  readonly keepLog: (name: string, lines: readonly string[]) => Promise<string>;
+  /** Begins a file for what a compile prints. `name` is a plain file name, to which more may be added. Never throws. */
+  readonly openLog: (name: string) => Promise<LogFile>;
   /** Environment variables, for secrets that are given by the name of a variable. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly now: () => Date;

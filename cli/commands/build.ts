@@ -14,7 +14,10 @@ import type { IoFlags } from '../make-io.ts';
 export interface BuildFlags extends IoFlags, OutputFlags, ProofFlags {
   readonly file: string;
   readonly only?: readonly string[];
-  readonly jobs: number;
+  readonly jobs?: number;
+  readonly pushes?: number;
+  readonly force?: boolean;
+  readonly events?: string;
   readonly dryRun?: boolean;
   readonly keepGoing?: boolean;
   readonly manifests?: string;
@@ -34,10 +37,25 @@ export function buildCommand(context: CliContext): Command {
       ),
     )
     .option('--engine <program>', 'container engine that compiles (default: $KMODLAYER_ENGINE, else podman)')
-    .addOption(new Option('--jobs <number>', 'compiles that run at a time').argParser(parseJobs).default(1))
+    .addOption(
+      new Option(
+        '-j, --jobs <number>',
+        'compiles that run at a time, which share the processors (default: one for every two processors)',
+      ).argParser(parseJobs),
+    )
+    .addOption(
+      new Option('--pushes <number>', 'images that are layered and pushed at a time (default: 4)').argParser(
+        parseJobs,
+      ),
+    )
     .option('--dry-run', 'print what would be built; change nothing')
-    .option('--force', 'build also what was built before; this version always does')
-    .option('--keep-going', 'go on with the other targets when one fails')
+    .option('--force', 'compile and layer also what was done before')
+    .option('--keep-going', 'go on with everything that does not need what failed')
+    .option('--log-dir <dir>', 'write what each compile prints to a file in this directory')
+    .option(
+      '--events <file>',
+      'write events as lines of JSON to a file, "-" for stdout, or the number of a file descriptor',
+    )
     .option('--manifests <dir>', 'write the MachineConfigs to this directory')
     .option(
       '--kmm-namespace <namespace>',
@@ -61,6 +79,7 @@ Examples:
   kmodlayer build -f kmodlayer.yaml --dry-run
   kmodlayer build --throw-away-key oci:out
   kmodlayer build --manifests manifests --kmm-namespace openshift-kmm
+  kmodlayer build --keep-going --jobs 4 --log-dir logs --events events.ndjson
   kmodlayer build --only release=4.18.4 --manifests manifests --report proof.html -o json`,
     )
     .action(async (flags: BuildFlags) => {

@@ -1,32 +1,80 @@
-import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { createWriteStream } from 'node:fs';
+import { mkdir, open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Io } from '../../src/io.ts';
+import type { Report } from '../../src/events.ts';
+import type { Io, LogFile } from '../../src/io.ts';
 import { logDirectory, temporaryRoot } from './directories.ts';
 
 /** Logs that are kept; older ones make room for new ones. */
-const MAX_LOGS = 100;
+const MAX_LOGS = 500;
 
-/** Keeps logs of failed compiles in files that only this user can read. */
-export function makeKeepLog({ env, now }: Pick<Io, 'env' | 'now'>): Io['keepLog'] {
-  return async (name, lines) => {
+export interface LogOptions extends Pick<Io, 'env' | 'now'> {
+  /** Directory that the user named: everything in it stays. */
+  readonly directory?: string | undefined;
+  readonly report: Report;
+}
+
+/** Keeps what compiles print, in files that only this user can read. */
+export function makeOpenLog({ env, now, directory, report }: LogOptions): Io['openLog'] {
+  return async (name) => {
     const stamp = now().toISOString().replaceAll(/[-:]/g, '').replace(/\.\d+/, '');
-    const file = `${stamp}-${name.replaceAll(/[^A-Za-z0-9._+-]/g, '_').slice(0, 150)}`;
-    const text = lines.map((line) => `${line}\n`).join('');
-    const directory = logDirectory(env);
-    try {
-      return await keep(directory, file, text);
-    } catch {
-      // A home that cannot be written, as in many containers: the log is still worth having.
-      return await keep(join(temporaryRoot(env), 'kmodlayer-logs'), file, text);
+    const plain = name.replaceAll(/[^A-Za-z0-9._+-]/g, '_').slice(0, 150);
+    // Two runs may compile the same at the same time.
+    const file = `${stamp}-${randomBytes(2).toString('hex')}-${plain}`;
+    // A home that cannot be written, as in many containers: the log is still worth having.
+    const places = [
+      ...(directory === undefined ? [logDirectory(env)] : [directory]),
+      join(temporaryRoot(env), 'kmodlayer-logs'),
+    ];
+    for (const place of places) {
+      try {
+        return await openIn(place, file, { isOurs: place !== directory, report });
+      } catch (error) {
+        report({ type: 'detail', message: `no log in ${place}: ${messageOf(error)}` });
+      }
     }
+    report({
+      type: 'warning',
+      message: `the log ${plain} is not kept: nothing can be written in ${places.join(', ')}`,
+    });
+    return { path: undefined, add: () => undefined, close: () => Promise.resolve() };
   };
 }
 
-async function keep(directory: string, file: string, text: string): Promise<string> {
+async function openIn(
+  directory: string,
+  name: string,
+  { isOurs, report }: { readonly isOurs: boolean; readonly report: Report },
+): Promise<LogFile> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
-  await writeFile(join(directory, file), text, { mode: 0o600 });
-  // The stamp comes first in the name: sorted by name is sorted by age.
+  const path = join(directory, name);
+  const handle = await open(path, 'wx', 0o600);
+  if (isOurs) await removeOld(directory);
+  const stream = createWriteStream(path, { fd: handle });
+  const closed = new Promise<void>((done) => stream.once('close', done));
+  stream.once('error', (error) => {
+    // A full disk costs the rest of the log, not the compile.
+    report({ type: 'warning', message: `the log ${path} is not complete: ${messageOf(error)}` });
+  });
+  return {
+    path,
+    add(line) {
+      if (!stream.destroyed) stream.write(`${line}\n`);
+    },
+    close: () => {
+      stream.end();
+      return closed;
+    },
+  };
+}
+
+/** The stamp comes first in the name: sorted by name is sorted by age. */
+async function removeOld(directory: string): Promise<void> {
   const logs = (await readdir(directory)).sort();
   for (const old of logs.slice(0, -MAX_LOGS)) await rm(join(directory, old), { force: true });
-  return join(directory, file);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -1,6 +1,6 @@
 import type { BuiltImage } from '../../src/build-image.ts';
 import type { Failure } from '../../src/resolve-set.ts';
-import { KmodError } from '../../src/errors.ts';
+import { CompileError, KmodError } from '../../src/errors.ts';
 import { formatReference } from '../../src/oci/reference.ts';
 import { targetId, type Plan } from '../../src/plan/plan.ts';
 import type { Check, TargetReport } from '../../src/verify/report.ts';
@@ -123,5 +123,6 @@ export function failureData({ what, error }: Failure): Readonly<Record<string, u
     code: error instanceof KmodError ? error.code : null,
     message: error instanceof Error ? error.message : String(error),
     hint: error instanceof KmodError ? (error.hint ?? null) : null,
+    logFile: error instanceof CompileError ? (error.logFile ?? null) : null,
   };
 }

@@ -1,6 +1,6 @@
 import type { BuildEvent, Report } from '../../src/events.ts';
 import { hasColour, type CliContext } from '../context.ts';
-import { plain } from './error-text.ts';
+import { plain, plainLine } from './error-text.ts';
 import { formatDuration, formatSize } from './sizes.ts';
 import { makeStyle } from './style.ts';
 
@@ -30,6 +30,23 @@ export function makeReport(context: CliContext, { quiet = false, verbose = false
     return true;
   };
 
+  /** Images say what they do in stages; a unit that was not done is told of here, while others go on. */
+  const sayUnit = ({
+    unit,
+    kind,
+    outcome,
+    ms,
+    why,
+  }: Extract<BuildEvent, { type: 'unit-finished' }>): void => {
+    const because = why === undefined ? '' : `: ${plainLine(why)}`;
+    if (outcome === 'failed')
+      say(`${plain(unit)}: ${style.error('failed')}${because} (${formatDuration(ms)})`);
+    else if (outcome === 'blocked') say(`${plain(unit)}: not done${because}`);
+    else if (outcome === 'kept') say(`${plain(unit)}: ${kind === 'compile' ? 'compiled' : 'pushed'} before`);
+    else if (outcome === 'done' && kind === 'compile') say(`${plain(unit)}: compile (${formatDuration(ms)})`);
+    else if (verbose) say(style.faint(`${plain(unit)}: ${outcome}`));
+  };
+
   return (event) => {
     if (event.type === 'warning') {
       say(`${style.warning('warning:')} ${plain(event.message)}`);
@@ -43,6 +60,15 @@ export function makeReport(context: CliContext, { quiet = false, verbose = false
         return;
       case 'stage-finished':
         say(stageLine(event, formatDuration(event.ms)));
+        return;
+      case 'build-planned':
+        if (verbose) say(style.faint(`${event.units.length} units to do`));
+        return;
+      case 'unit-started':
+        if (verbose) say(style.faint(`${plain(event.unit)}: ${event.kind} (started)`));
+        return;
+      case 'unit-finished':
+        sayUnit(event);
         return;
       case 'request-retried':
         say(

@@ -84,7 +84,7 @@ export function makeBuilds(request: CompileRequest, inputs: BuildInputs): BuildR
 }
 
 /** Arguments that every build gets, under our names and under those that Containerfiles for KMM use. */
-function standardArguments({ arch, driver, kernel, target }: CompileRequest, image: string) {
+function standardArguments({ arch, driver, kernel, target, makeJobs = 1 }: CompileRequest, image: string) {
   return {
     DTK_IMAGE: image,
     KERNEL_RELEASE: kernel,
@@ -93,6 +93,7 @@ function standardArguments({ arch, driver, kernel, target }: CompileRequest, ima
     RHEL_VERSION: target.driverToolkit.rhelVersion || target.rhelVersion,
     TARGET_ARCH: arch,
     MOD_NAME: driver.name,
+    KMODLAYER_JOBS: String(makeJobs),
   };
 }
 

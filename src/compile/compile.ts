@@ -13,7 +13,7 @@ import { withoutCredentials } from '../without-credentials.ts';
 import { makeAssets, makeBuilds, type BuildInputs } from './builds.ts';
 import { collectModules, mergeSymvers } from './collected.ts';
 import { explainFailure } from './explain-failure.ts';
-import { makeLog, type Log } from './log.ts';
+import { makeLog } from './log.ts';
 
 /** One driver to compile for one kernel. */
 export interface CompileRequest {
@@ -28,12 +28,16 @@ export interface CompileRequest {
   readonly commit?: string;
   /** `Module.symvers` of the drivers that this one needs, by driver name. */
   readonly symvers?: Readonly<Record<string, string>>;
+  /** Processes that the build may run at a time, for `make -j`; 1 when absent. No input: the modules are the same. */
+  readonly makeJobs?: number;
+  /** Finds what the same source gave before, once the source is there and before anything runs. */
+  readonly findKept?: (source: CompiledSource) => Promise<CompiledDriver | undefined>;
 }
 
 /** What compiling needs of the outside world. */
 export type CompileIo = Pick<
   Io,
-  'engine' | 'sources' | 'files' | 'withTemporaryDirectory' | 'keepLog' | 'now' | 'report' | 'signal'
+  'engine' | 'sources' | 'files' | 'withTemporaryDirectory' | 'openLog' | 'report' | 'signal'
 >;
 
 /** What a driver's modules were made from; goes into labels, so nothing in it is secret. */
@@ -65,6 +69,8 @@ export interface CompiledDriver {
   /** Symbols that the driver exports, for drivers that need them; undefined when it left no `Module.symvers`. */
   readonly symvers: string | undefined;
   readonly source: CompiledSource;
+  /** File with everything that the build printed; undefined when nothing was built now. */
+  readonly logFile?: string | undefined;
 }
 
 /**
@@ -81,9 +87,11 @@ export async function compile(request: CompileRequest, io: CompileIo): Promise<C
   if (driver.source.type === 'files') return readPrebuilt(request, driver.source.paths, io);
   return io.withTemporaryDirectory(async (directory) => {
     const { context, source } = await fetchSource(request, directory, io);
+    const kept = await request.findKept?.(source);
+    if (kept !== undefined) return kept;
     const engine = await io.engine();
     const outputDirectory = join(directory, 'output');
-    await buildAndExplain(engine, request, { context, outputDirectory }, io);
+    const logFile = await buildAndExplain(engine, request, { context, outputDirectory }, io);
     const files = await io.files.list(outputDirectory);
     const read = (path: string): Promise<Uint8Array> => io.files.read(join(outputDirectory, path));
     return {
@@ -92,6 +100,7 @@ export async function compile(request: CompileRequest, io: CompileIo): Promise<C
       modules: await collectModules(request, { files, read, report: io.report }),
       symvers: await mergeSymvers(files, read),
       source,
+      logFile,
     };
   });
 }
@@ -119,16 +128,18 @@ async function fetchSource(
   return { context, source: { type: 'directory', digest } };
 }
 
+/** Returns the path of the log, where one could be kept. */
 async function buildAndExplain(
   engine: Engine,
   request: CompileRequest,
   paths: Pick<BuildInputs, 'context'> & Pick<BuildRequest, 'outputDirectory'>,
   io: CompileIo,
-): Promise<void> {
+): Promise<string | undefined> {
   const { arch, driver, kernel, target } = request;
-  const log = makeLog();
   const image = await engine.pull({ image: target.driverToolkit.location, arch, signal: io.signal });
   const inputs = { ...paths, image, userContainerfile: await readContainerfile(request, io) };
+  const log = makeLog();
+  const file = await io.openLog(`${driver.name}-${kernel}.log`);
   try {
     await engine.build({
       builds: makeBuilds(request, inputs),
@@ -137,14 +148,18 @@ async function buildAndExplain(
       outputDirectory: paths.outputDirectory,
       onLine: (line) => {
         log.add(line);
+        file.add(line);
         io.report({ type: 'compile-output', target: `${driver.name} for ${kernel}`, line });
       },
       signal: io.signal,
     });
   } catch (error) {
     if (!(error instanceof CompileError) || io.signal.aborted) throw error;
-    throw explainFailure(error, { request, log, logFile: await keepLog(request, log, io) });
+    throw explainFailure(error, { request, log, logFile: file.path });
+  } finally {
+    await file.close();
   }
+  return file.path;
 }
 
 async function readContainerfile(
@@ -161,11 +176,6 @@ async function readContainerfile(
       hint: 'Check "build.containerfile"; relative paths start at the spec.',
     });
   }
-}
-
-async function keepLog({ driver, kernel }: CompileRequest, log: Log, io: CompileIo): Promise<string> {
-  const time = io.now().toISOString().replace(/[-:]/g, '').replace(/\.\d+/, '');
-  return io.keepLog(`${driver.name}-${kernel}-${time}.log`, log.lines());
 }
 
 /** Modules that are there already need no engine at all. */

@@ -22,6 +22,7 @@ ARG RHEL_VERSION=
 # Not ARCH: Kbuild takes that from the environment, and spells it differently.
 ARG TARGET_ARCH=
 ARG MOD_NAME=
+ARG KMODLAYER_JOBS=1
 ARG KMODLAYER_WORKDIR=
 ARG KMODLAYER_OUTPUT=
 # hadolint ignore=DL3022
@@ -149,6 +150,9 @@ for file in /kmodlayer/bin/symvers/*; do
   [ -e "$file" ] && symvers="$symvers $file"
 done
 [ -z "$symvers" ] || export KBUILD_EXTRA_SYMBOLS="\${symvers# }"
+
+# The processors of this machine, shared with the compiles that run beside this one; arguments of the spec win.
+[ "\${KMODLAYER_JOBS:-1}" -le 1 ] || export MAKEFLAGS="-j$KMODLAYER_JOBS"
 
 # shellcheck source=/dev/null
 . /kmodlayer/bin/arguments.sh

@@ -5,14 +5,17 @@ import type { Log } from './log.ts';
 /** The line with which `dockerfiles/check-toolchain.sh` says what is wrong. */
 const TOOLCHAIN = /^kmodlayer-toolchain:(?<what>[a-z-]+)\|(?<wanted>[^|]*)\|(?<found>.*)$/;
 
+/** What compilers, tools and engines say when the disk is full, in whichever language of C's library they run. */
+const NO_SPACE = /\b(?:no space left on device|disk quota exceeded)\b/i;
+
 const TAIL_LINES = 40;
 
 /** What is known of a failed build. */
 export interface Failure {
   readonly request: Pick<CompileRequest, 'driver' | 'kernel'>;
   readonly log: Log;
-  /** Where the whole log is kept. */
-  readonly logFile: string;
+  /** Where the whole log is kept; undefined when it could not be. */
+  readonly logFile: string | undefined;
 }
 
 /** The engine's error in terms of the driver: which driver and kernel, what to try, and where the log is. */
@@ -22,6 +25,7 @@ export function explainFailure(error: CompileError, { request, log, logFile }: F
   const options = { cause: error, logFile, logTail: lines.slice(-TAIL_LINES) };
   const toolchain = lines.findLast((line) => TOOLCHAIN.test(line));
   if (toolchain !== undefined) return toolchainMismatch(toolchain, kernel, options);
+  if (lines.some((line) => NO_SPACE.test(line))) return noSpace(error, request, options);
   if (error.code !== 'COMPILE_FAILED') {
     return new CompileError(error.code, error.message, { ...options, hint: error.hint });
   }
@@ -31,6 +35,23 @@ export function explainFailure(error: CompileError, { request, log, logFile }: F
     {
       ...options,
       hint: 'The last lines of the log say why; API changes between kernels are the usual reason.',
+    },
+  );
+}
+
+/** A full disk is nothing that the driver could mend. */
+function noSpace(
+  error: CompileError,
+  { driver, kernel }: Failure['request'],
+  options: { readonly logFile: string | undefined; readonly logTail: readonly string[] },
+): CompileError {
+  return new CompileError(
+    'WORKSPACE_FAILED',
+    `Cannot compile ${driver.name} for ${kernel}: no space is left where the build works`,
+    {
+      ...options,
+      cause: error,
+      hint: 'Free space where the container engine keeps its storage and in TMPDIR, or move them: "--root" in KMODLAYER_ENGINE_ARGS, TMPDIR.',
     },
   );
 }
@@ -45,7 +66,7 @@ function stateOf(error: CompileError): string {
 function toolchainMismatch(
   line: string,
   kernel: string,
-  options: { readonly logFile: string; readonly logTail: readonly string[] },
+  options: { readonly logFile: string | undefined; readonly logTail: readonly string[] },
 ): CompileError {
   const { what = '', wanted = '', found = '' } = TOOLCHAIN.exec(line)?.groups ?? {};
   if (what === 'headers-missing') {

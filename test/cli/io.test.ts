@@ -1,14 +1,29 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import {
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  truncate,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { makeCache } from '../../cli/io/cache.ts';
 import { cacheDirectory, logDirectory } from '../../cli/io/directories.ts';
 import { makeFiles } from '../../cli/io/files.ts';
-import { makeKeepLog } from '../../cli/io/logs.ts';
+import { type LogOptions, makeOpenLog } from '../../cli/io/logs.ts';
 import { makeTemporary } from '../../cli/io/temporary.ts';
+import type { Report } from '../../src/events.ts';
 
 let directory = '';
+
+const hashOf = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'kmodlayer-test-'));
@@ -127,37 +142,88 @@ describe('makeTemporary()', () => {
   });
 });
 
-describe('makeKeepLog()', () => {
+describe('makeCache() with a limit', () => {
+  it('lets what was not used for the longest time go', async () => {
+    const cache = makeCache(directory, { maxBytes: 3 * 165 });
+    for (const [at, key] of ['a', 'b', 'c'].entries()) {
+      await cache.put(key, Buffer.alloc(100));
+      const [file] = (await filesBelow(directory)).filter((path) => path.includes(hashOf(key).slice(2)));
+      await utimes(file!, at, at);
+    }
+    await cache.get('a');
+
+    await cache.put('d', Buffer.alloc(100));
+
+    const left = await Promise.all(
+      ['a', 'b', 'c', 'd'].map(async (key) => (await cache.get(key)) !== undefined),
+    );
+    expect(left).toEqual([true, false, true, true]);
+  });
+
+  it('keeps nothing that is larger than all it may have', async () => {
+    const cache = makeCache(directory, { maxBytes: 100 });
+
+    await cache.put('a', Buffer.alloc(100));
+
+    expect(await cache.get('a')).toBe(undefined);
+    expect(await filesBelow(directory)).toEqual([]);
+  });
+});
+
+describe('makeOpenLog()', () => {
   const now = (): Date => new Date('2025-01-02T03:04:05.678Z');
 
+  async function write(options: Partial<LogOptions>, name = 'a.log'): Promise<string | undefined> {
+    const openLog = makeOpenLog({
+      env: { XDG_STATE_HOME: directory },
+      now,
+      report: () => undefined,
+      ...options,
+    });
+    const log = await openLog(name);
+    for (const line of ['one', 'two']) log.add(line);
+    await log.close();
+    return log.path;
+  }
+
   it('keeps a log that only its user can read', async () => {
-    const keepLog = makeKeepLog({ env: { XDG_STATE_HOME: directory }, now });
+    const file = (await write({}, 'ice for 5.14.0+rt/x.log'))!;
 
-    const file = await keepLog('ice for 5.14.0+rt/x.log', ['one', 'two']);
-
-    expect(file).toBe(join(directory, 'kmodlayer/logs/20250102T030405Z-ice_for_5.14.0+rt_x.log'));
+    expect(file.replace(/Z-[0-9a-f]{4}-/, 'Z-')).toBe(
+      join(directory, 'kmodlayer/logs/20250102T030405Z-ice_for_5.14.0+rt_x.log'),
+    );
     expect(await readFile(file, 'utf8')).toBe('one\ntwo\n');
     expect((await stat(file)).mode & 0o777).toBe(0o600);
   });
 
-  it('keeps the newest hundred', async () => {
-    let at = 0;
-    const keepLog = makeKeepLog({ env: { XDG_STATE_HOME: directory }, now: () => new Date(at++ * 1000) });
+  it('keeps the newest five hundred, and everything in a directory that the user named', async () => {
+    const logs = join(directory, 'kmodlayer/logs');
+    await mkdir(logs, { recursive: true });
+    for (let count = 0; count < 502; count++)
+      await writeFile(join(logs, `19700101T${String(count).padStart(6, '0')}Z-old.log`), '');
 
-    for (let count = 0; count < 103; count++) await keepLog('a.log', []);
+    await write({});
+    const kept = (await readdir(logs)).sort();
+    await write({ directory: logs });
 
-    const logs = (await filesBelow(directory)).map((file) => file.slice(-22)).sort();
-    expect(logs).toHaveLength(100);
-    expect(logs[0]).toBe('19700101T000003Z-a.log');
+    expect([kept.length, kept[0]]).toEqual([500, '19700101T000003Z-old.log']);
+    expect(await readdir(logs)).toHaveLength(501);
   });
 
-  it('takes the temporary directory when the home cannot be written', async () => {
+  it('takes the temporary directory when the home cannot be written, and goes without when nothing can', async () => {
     await writeFile(join(directory, 'file'), '');
-    const env = { XDG_STATE_HOME: join(directory, 'file'), TMPDIR: directory };
+    const warnings: string[] = [];
+    const report: Report = (event) => {
+      if (event.type === 'warning') warnings.push(event.message);
+    };
 
-    const file = await makeKeepLog({ env, now })('a.log', ['text']);
+    const file = await write({ env: { XDG_STATE_HOME: join(directory, 'file'), TMPDIR: directory } });
+    const env = { XDG_STATE_HOME: join(directory, 'file'), TMPDIR: join(directory, 'file') };
+    const none = await write({ env, report });
 
-    expect(file.startsWith(join(directory, 'kmodlayer-logs'))).toBe(true);
+    expect(file?.startsWith(join(directory, 'kmodlayer-logs'))).toBe(true);
+    expect(none).toBe(undefined);
+    expect(warnings).toEqual([expect.stringMatching(/^the log a\.log is not kept: /)]);
   });
 });
 

@@ -118,7 +118,7 @@ describe('compile()', () => {
 
     const error: unknown = await compile(request(), io).catch((reason: unknown) => reason);
 
-    const name = 'hello-5.14.0-427.50.1.el9_4.x86_64+rt-20260102T030405Z.log';
+    const name = 'hello-5.14.0-427.50.1.el9_4.x86_64+rt.log';
     expect(io.logs.get(name)).toEqual(lines);
     expect(error).toMatchObject({
       code: 'COMPILE_FAILED',

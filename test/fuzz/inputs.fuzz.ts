@@ -1,12 +1,18 @@
+import type { CompiledDriver } from '../../src/compile/compile.ts';
+import { packDriver, unpackDriver } from '../../src/compile/kept-driver.ts';
+import { digestOf } from '../../src/oci/digest.ts';
 import { parseAuthFile } from '../../src/registry/auth-file.ts';
 import { parseChallenges } from '../../src/registry/http/challenge.ts';
 import { parseLinks } from '../../src/registry/http/links.ts';
 import { parseLayoutIndex } from '../../src/registry/layout-index.ts';
+import { parseOwner } from '../../src/registry/lock-owner.ts';
 import { parseMirrorSets } from '../../src/registry/mirror-sets.ts';
 import { parseRegistriesConf } from '../../src/registry/registries-conf.ts';
 import { parseToolkitRelease } from '../../src/resolve/driver-toolkit.ts';
 import { findMachineOs } from '../../src/resolve/machine-os.ts';
 import { parsePayload } from '../../src/resolve/payload.ts';
+import { parseKernelRelease } from '../../src/spec/kernel-release.ts';
+import { parseModuleName } from '../../src/spec/module-name.ts';
 import { parseSpec } from '../../src/spec/spec.ts';
 import { parseConsole } from '../../src/verify/boot/console.ts';
 import { findElfNeeds } from '../../src/verify/boot/elf-needs.ts';
@@ -29,6 +35,13 @@ const SMALL_PAYLOAD = Buffer.from(
     },
   }),
 );
+const COMPILED: CompiledDriver = {
+  driver: 'hello',
+  kernel: parseKernelRelease('6.1.0-56-amd64'),
+  modules: [{ name: parseModuleName('kl_base'), fileName: 'kl_base.ko', bytes: Buffer.from('bytes') }],
+  symvers: '0x1 kl_add kl_base EXPORT_SYMBOL\n',
+  source: { type: 'directory', digest: digestOf(Buffer.from('source')) },
+};
 const CONSOLE = Buffer.from(
   [
     '[    0.000000] Linux version 6.1.0-56-amd64',
@@ -106,6 +119,16 @@ fuzz([
     name: 'parseLayoutIndex()',
     seeds: [fixture('quickstart/release/index.json')],
     parse: (bytes) => parseLayoutIndex(bytes, 'oci:release'),
+  },
+  {
+    name: 'unpackDriver()',
+    seeds: [packDriver(COMPILED)],
+    parse: (bytes) => unpackDriver(bytes, COMPILED),
+  },
+  {
+    name: 'parseOwner()',
+    seeds: [Buffer.from('{"machine":"host boot pid:[1]","pid":7,"startedAt":"99","nonce":"ab"}')],
+    parse: (bytes) => parseOwner(bytes.toString()),
   },
   {
     name: 'parseChallenges()',

@@ -48,11 +48,12 @@ export function makeCompileIo(
         await rm(directory, { recursive: true, force: true });
       }
     },
-    keepLog: (name, lines) => {
+    openLog: (name) => {
+      const lines: string[] = [];
       logs.set(name, lines);
-      return Promise.resolve(`/logs/${name}`);
+      const add = (line: string): void => void lines.push(line);
+      return Promise.resolve({ path: `/logs/${name}`, add, close: () => Promise.resolve() });
     },
-    now: () => new Date('2026-01-02T03:04:05.678Z'),
     report: (event) => {
       events.push(event);
     },

@@ -17,6 +17,7 @@ export interface TestIo extends Io {
 export function makeTestIo(overrides: Partial<Io> = {}): TestIo {
   const events: BuildEvent[] = [];
   const cached = new Map<string, Uint8Array>();
+  const compiled = new Map<string, Uint8Array>();
   const report = (event: BuildEvent): void => void events.push(event);
   return {
     images: makeImages({ report }),
@@ -24,6 +25,10 @@ export function makeTestIo(overrides: Partial<Io> = {}): TestIo {
     cache: {
       get: async (key) => cached.get(key),
       put: async (key, bytes) => void cached.set(key, bytes),
+    },
+    compiled: {
+      get: async (key) => compiled.get(key),
+      put: async (key, bytes) => void compiled.set(key, bytes),
     },
     files: {
       read: (path) => readFile(path),
@@ -42,7 +47,7 @@ export function makeTestIo(overrides: Partial<Io> = {}): TestIo {
       digestDirectory: () => Promise.reject(new Error('This test digests nothing')),
     },
     runProgram: makeRunProgram({ env: process.env, withTemporaryDirectory }),
-    keepLog: () => Promise.reject(new Error('This test keeps no logs')),
+    openLog: () => Promise.resolve({ path: undefined, add: () => undefined, close: () => Promise.resolve() }),
     withTemporaryDirectory,
     env: {},
     now: () => new Date('2026-01-01T00:00:00Z'),

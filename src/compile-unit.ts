@@ -1,0 +1,104 @@
+import { compile, type CompiledDriver, type CompiledSource } from './compile/compile.ts';
+import {
+  BUILD_DRIVER,
+  COLLECT_CONTAINERFILE,
+  COLLECT_MODULES,
+  DRIVER_TOOLKIT_CONTAINERFILE,
+} from './compile/dockerfiles.generated.ts';
+import { packDriver, unpackDriver } from './compile/kept-driver.ts';
+import { CompileError } from './errors.ts';
+import { type FileFailure, isFileFailure, reasonOf } from './file-failure.ts';
+import type { Io } from './io.ts';
+import { inputHashOf } from './plan/input-hash.ts';
+import type { CompileUnit } from './plan/plan.ts';
+import type { DriverSet } from './spec/driver-set.ts';
+import { pathFrom } from './spec/paths.ts';
+
+export interface CompileUnitOptions {
+  readonly set: Pick<DriverSet, 'file'>;
+  /** Processes that a compile may run at a time. */
+  readonly makeJobs: number;
+  /** Compiles also what was compiled before. */
+  readonly force: boolean;
+}
+
+/** A driver that was compiled for a kernel, now or before. */
+export interface CompiledUnit extends CompiledDriver {
+  readonly unit: CompileUnit;
+  /** It was compiled from the same inputs before: nothing ran. */
+  readonly wasThere: boolean;
+  readonly ms: number;
+}
+
+/**
+ * Compiles a unit, unless its modules were kept when the same inputs were compiled before; what is compiled is kept.
+ *
+ * @throws {CompileError} as `compile` does; `WORKSPACE_FAILED` when there is no room, or no right, to work here.
+ */
+export async function compileUnit(
+  unit: CompileUnit,
+  { set, makeJobs, force }: CompileUnitOptions,
+  io: Io,
+): Promise<CompiledUnit> {
+  const startedAt = io.now().getTime();
+  const kept = { key: '', wasThere: false };
+  const findKept = async (source: CompiledSource): Promise<CompiledDriver | undefined> => {
+    kept.key = `compiled ${inputHashOf(await inputsOf(unit, source, set, io))}`;
+    const bytes = force ? undefined : await io.compiled.get(kept.key);
+    const found = bytes === undefined ? undefined : unpackDriver(bytes, unit);
+    kept.wasThere = found !== undefined;
+    return found;
+  };
+  try {
+    const compiled = await compile({ set, ...unit, makeJobs, findKept }, io);
+    // Modules that the user brings along are not asked for, and need not be kept.
+    if (kept.key !== '' && !kept.wasThere) await io.compiled.put(kept.key, packDriver(compiled));
+    return { ...compiled, unit, wasThere: kept.wasThere, ms: io.now().getTime() - startedAt };
+  } catch (error) {
+    throw isFileFailure(error) ? workspaceFailure(unit, error) : error;
+  }
+}
+
+/** All that decides what a compile gives. */
+async function inputsOf(
+  { driver, kernel, arch, target }: CompileUnit,
+  source: CompiledSource,
+  { file }: Pick<DriverSet, 'file'>,
+  { files }: Pick<Io, 'files'>,
+): Promise<Readonly<Record<string, unknown>>> {
+  const { build } = driver;
+  return {
+    source,
+    build: build ?? null,
+    scripts: [DRIVER_TOOLKIT_CONTAINERFILE, COLLECT_CONTAINERFILE, BUILD_DRIVER, COLLECT_MODULES],
+    containerfile:
+      build?.type === 'containerfile' ? await readIfThere(pathFrom(file, build.path), files) : null,
+    modules: driver.modules.map(({ name }) => name),
+    kernel,
+    arch,
+    driverToolkit: target.driverToolkit.digest,
+    rhelVersion: target.driverToolkit.rhelVersion || target.rhelVersion,
+  };
+}
+
+/** One that is not there is for the compile itself to complain about. */
+async function readIfThere(path: string, files: Io['files']): Promise<string | null> {
+  try {
+    return Buffer.from(await files.read(path)).toString('utf8');
+  } catch {
+    return null;
+  }
+}
+
+/** Temporary directories, sources that are checked out, what is copied out of a container. */
+function workspaceFailure({ id }: CompileUnit, error: FileFailure): CompileError {
+  const where = error.path === undefined ? '' : ` in ${error.path}`;
+  return new CompileError(
+    'WORKSPACE_FAILED',
+    `Cannot compile ${id}: cannot work${where}: ${reasonOf(error) ?? error.message}`,
+    {
+      cause: error,
+      hint: 'Check the space that is left there and who may write; TMPDIR says where temporary directories go.',
+    },
+  );
+}

@@ -1,0 +1,125 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { compileUnit } from '../src/compile-unit.ts';
+import type { Engine } from '../src/engine/engine.ts';
+import { makeSources } from '../src/engine/make-sources.ts';
+import type { CompileUnit } from '../src/plan/plan.ts';
+import { makeRequest, RUN } from './compile/requests.ts';
+import { makeTestIo, type TestIo, withTemporaryDirectory } from './support/io.ts';
+
+interface World {
+  readonly io: TestIo;
+  readonly directory: string;
+  readonly unit: CompileUnit;
+  readonly builds: { count: number; jobs: string[] };
+}
+
+/** A driver in a directory, and an engine that "compiles" it by writing files. */
+async function withWorld(
+  use: (world: World) => Promise<void>,
+  fail: () => void = () => undefined,
+): Promise<void> {
+  await withTemporaryDirectory(async (directory) => {
+    const builds: World['builds'] = { count: 0, jobs: [] };
+    await mkdir(join(directory, 'hello'));
+    await writeFile(join(directory, 'hello/hello.c'), 'int hello;\n');
+    const engine: Engine = {
+      ...{ name: 'podman', version: '5.0.0' },
+      pull: () => Promise.resolve('image'),
+      async build({ outputDirectory, builds: [{ args }] }) {
+        builds.count++;
+        builds.jobs.push(args['KMODLAYER_JOBS'] ?? '');
+        fail();
+        for (const name of ['kl_hello', 'kl_base']) {
+          const path = join(outputDirectory, `modules/${name}.ko`);
+          await mkdir(dirname(path), { recursive: true });
+          await writeFile(path, `module ${name}`);
+        }
+      },
+    };
+    const io = makeTestIo({ engine: () => Promise.resolve(engine), sources: makeSources() });
+    const { driver, kernel, arch, target } = makeRequest(RUN);
+    const unit = { id: `hello for ${kernel}`, flavour: 'rt', driver, kernel, arch, target } as CompileUnit;
+    await use({ io, directory, unit, builds });
+  });
+}
+
+const optionsIn = (directory: string) => ({
+  set: { file: join(directory, 'kmodlayer.yaml') },
+  makeJobs: 3,
+  force: false,
+});
+
+describe('compileUnit()', () => {
+  it('compiles once for the same inputs', async () => {
+    await withWorld(async ({ io, directory, unit, builds }) => {
+      const first = await compileUnit(unit, optionsIn(directory), io);
+      const second = await compileUnit(unit, optionsIn(directory), io);
+
+      expect(builds).toEqual({ count: 1, jobs: ['3'] });
+      expect([first.wasThere, second.wasThere]).toEqual([false, true]);
+      expect(second.modules.map(({ name, bytes }) => [name, Buffer.from(bytes).toString()])).toEqual([
+        ['kl_hello', 'module kl_hello'],
+        ['kl_base', 'module kl_base'],
+      ]);
+      expect(second.source).toEqual(first.source);
+    });
+  });
+
+  it('compiles again with --force, and when an input is another', async () => {
+    await withWorld(async ({ io, directory, unit, builds }) => {
+      await compileUnit(unit, optionsIn(directory), io);
+
+      await compileUnit(unit, { ...optionsIn(directory), force: true }, io);
+      await compileUnit(
+        { ...unit, driver: { ...unit.driver, build: { ...RUN, command: 'make all' } } },
+        optionsIn(directory),
+        io,
+      );
+      await writeFile(join(directory, 'hello/hello.c'), 'int other;\n');
+      await compileUnit(unit, optionsIn(directory), io);
+      expect(builds.count).toBe(4);
+
+      await compileUnit(unit, { ...optionsIn(directory), makeJobs: 1 }, io);
+      expect(builds.count).toBe(4);
+    });
+  });
+
+  it('keeps nothing of a compile that failed, and says what of the machine was in the way', async () => {
+    let isFull = true;
+    const fail = (): void => {
+      if (isFull)
+        throw Object.assign(new Error('ENOSPC'), { code: 'ENOSPC', syscall: 'write', path: '/scratch/a.o' });
+    };
+    await withWorld(async ({ io, directory, unit, builds }) => {
+      await expect(compileUnit(unit, optionsIn(directory), io)).rejects.toMatchObject({
+        name: 'CompileError',
+        code: 'WORKSPACE_FAILED',
+        message: `Cannot compile hello for ${unit.kernel}: cannot work in /scratch/a.o: no space is left there`,
+        hint: expect.stringContaining('TMPDIR') as string,
+      });
+      isFull = false;
+
+      expect((await compileUnit(unit, optionsIn(directory), io)).wasThere).toBe(false);
+      expect(builds.count).toBe(2);
+    }, fail);
+  });
+
+  it('leaves it to the compile to complain about a Containerfile that is not there', async () => {
+    await withWorld(async ({ io, directory, unit }) => {
+      const build = {
+        type: 'containerfile',
+        path: 'nowhere',
+        stage: undefined,
+        args: {},
+        secrets: [],
+        output: undefined,
+      } as const;
+
+      await expect(
+        compileUnit({ ...unit, driver: { ...unit.driver, build } }, optionsIn(directory), io),
+      ).rejects.toMatchObject({ code: 'SOURCE_UNREADABLE' });
+    });
+  });
+});
