@@ -63,6 +63,38 @@ export function addImageFlags(command: Command): Command {
   return addReportFlags(command);
 }
 
+/** Flags of commands that resolve releases. */
+export interface ReleaseTrustFlags {
+  readonly verifyRelease?: 'auto' | 'require' | 'off';
+  readonly releaseKeys?: readonly string[];
+  readonly releaseSignatures?: readonly string[];
+}
+
+/** Whether releases must be signed, by whom, and where their signatures are. */
+export function addReleaseTrustFlags(command: Command): Command {
+  return command
+    .addOption(
+      new Option(
+        '--verify-release <when>',
+        'verify the signature of releases: auto (official ones, where a store of signatures can be reached), require, or off',
+      )
+        .choices(['auto', 'require', 'off'])
+        .default('auto'),
+    )
+    .addOption(
+      repeatable(
+        '--release-keys <file>',
+        'trust these keys instead of those of Red Hat and OKD: a keyring, or the ConfigMap of a payload; may be repeated',
+      ),
+    )
+    .addOption(
+      repeatable(
+        '--release-signatures <place>',
+        'signatures of releases: ConfigMaps in a file, a directory or the URL of a store; may be repeated',
+      ),
+    );
+}
+
 const FORMATS: readonly OutputFormat[] = ['table', 'json', 'yaml'];
 
 /** `-o`, with `table` for people as default. */

@@ -6,12 +6,13 @@ import { makeImages } from '../src/registry/images.ts';
 import { loadMirrors } from '../src/registry/mirror-files.ts';
 import { makeWeb } from '../src/registry/web.ts';
 import type { CliContext } from './context.ts';
-import type { ImageFlags } from './flags.ts';
+import type { ImageFlags, ReleaseTrustFlags } from './flags.ts';
 import { makeCache } from './io/cache.ts';
 import { cacheDirectory } from './io/directories.ts';
 import { makeFiles } from './io/files.ts';
 import { makeOpenLog } from './io/logs.ts';
 import { copyCertificates } from './io/certificates.ts';
+import { releaseTrustOf } from './io/release-trust.ts';
 import { writeRegistriesConf } from './io/registries-conf.ts';
 import { makeProgramRunner } from './io/programs.ts';
 import { makeTemporary } from './io/temporary.ts';
@@ -19,7 +20,7 @@ import { makeReport } from './report/event-text.ts';
 import { withStatus } from './report/status.ts';
 
 /** Flags of commands that compile as well. */
-export interface IoFlags extends ImageFlags {
+export interface IoFlags extends ImageFlags, ReleaseTrustFlags {
   /** Program of the container engine. */
   readonly engine?: string;
   /** Directory that receives the logs of compiles. */
@@ -48,6 +49,15 @@ export async function makeIo(
   const authFile = flags.authfile === undefined ? undefined : inCwd(flags.authfile);
   const { makeSources } = await import('../src/engine/make-sources.ts');
   const withTemporaryDirectory = makeTemporary(context);
+  const cache = makeCache(cacheDirectory(env));
+  const files = makeFiles(cwd);
+  const web = makeWeb({
+    caFiles: (flags.caFile ?? []).map(inCwd),
+    certDirs: (flags.certDir ?? []).map(inCwd),
+    env,
+    report,
+    signal,
+  });
   let engine: Promise<Engine> | undefined;
   return {
     images: makeImages({
@@ -61,16 +71,11 @@ export async function makeIo(
       report,
       signal,
     }),
-    web: makeWeb({
-      caFiles: (flags.caFile ?? []).map(inCwd),
-      certDirs: (flags.certDir ?? []).map(inCwd),
-      env,
-      report,
-      signal,
-    }),
-    cache: makeCache(cacheDirectory(env)),
+    web,
+    releaseTrust: releaseTrustOf(flags, cwd, { web, files, cache, report, now, signal }),
+    cache,
     compiled: makeCache(join(cacheDirectory(env), 'compiled'), { maxBytes: MAX_COMPILED_BYTES }),
-    files: makeFiles(cwd),
+    files,
     engine: () =>
       (engine ??= findEngineOf(context, async () => ({
         ...engineFlags(flags, authFile),

@@ -101,6 +101,9 @@ export class ResolveError extends KmodError<
   | 'KERNEL_MISMATCH'
   | 'FLAVOUR_UNSUPPORTED'
   | 'MIRROR_INVALID'
+  | 'SIGNATURE_INVALID'
+  | 'SIGNATURE_MISSING'
+  | 'KEYRING_INVALID'
 > {}
 
 /** A driver that did not compile, or a source that cannot be read. Exit code 5. */

@@ -4,6 +4,8 @@ import type { ProgramRequest, ProgramResult } from './engine/program.ts';
 import type { Sources } from './engine/sources.ts';
 import type { Report } from './events.ts';
 import type { Arch } from './oci/arch.ts';
+import type { Digest } from './oci/digest.ts';
+import type { Reference } from './oci/reference.ts';
 import type { Images } from './registry/repository.ts';
 import type { Web } from './registry/web.ts';
 
@@ -33,11 +35,35 @@ export interface LogFile {
   close(): Promise<void>;
 }
 
+/** A release by what was named: the digest of its image, or of the list of its architectures. */
+export interface NamedRelease {
+  readonly reference: Reference;
+  readonly digest: Digest;
+}
+
+/** Who signed a release. */
+export interface ReleaseSigner {
+  /** 40 upper-case hex digits each, one key for each keyring. */
+  readonly fingerprints: readonly string[];
+  /** When the oldest of the signatures was made. */
+  readonly signedAt: Date;
+}
+
+/** Says whether releases are what their publisher made. */
+export interface ReleaseTrust {
+  /**
+   * @returns undefined when the release was not verified, and need not be.
+   * @throws {ResolveError} `SIGNATURE_MISSING`, `SIGNATURE_INVALID`.
+   */
+  verify(release: NamedRelease): Promise<ReleaseSigner | undefined>;
+}
+
 /** The outside world, as one argument. Everything that is not pure is reached through it. */
 export interface Io {
   readonly images: Images;
   /** Files of the web that are no images. */
   readonly web: Web;
+  readonly releaseTrust: ReleaseTrust;
   readonly cache: Cache;
   /** Modules that were compiled, by what they were compiled from. Old ones make room for new ones. */
   readonly compiled: Cache;

@@ -4,6 +4,7 @@ import {
   addImageFlags,
   addOutputFlag,
   addProofFlag,
+  addReleaseTrustFlags,
   repeatable,
   type OutputFlags,
   type ProofFlags,
@@ -65,7 +66,7 @@ export function buildCommand(context: CliContext): Command {
       '--throw-away-key <layout>',
       'for pull requests: sign with a key that is made now and forgotten, and write to this oci: layout instead',
     );
-  return addImageFlags(addOutputFlag(addProofFlag(command)))
+  return addImageFlags(addReleaseTrustFlags(addOutputFlag(addProofFlag(command))))
     .addHelpText(
       'after',
       `

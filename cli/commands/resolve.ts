@@ -6,13 +6,15 @@ import type { CliContext } from '../context.ts';
 import {
   addImageFlags,
   addOutputFlag,
+  addReleaseTrustFlags,
   repeatable,
   valueOf,
   type ImageFlags,
   type OutputFlags,
+  type ReleaseTrustFlags,
 } from '../flags.ts';
 
-interface ResolveFlags extends ImageFlags, OutputFlags {
+interface ResolveFlags extends ImageFlags, OutputFlags, ReleaseTrustFlags {
   readonly arch?: readonly Arch[];
   readonly stream?: readonly string[];
   readonly kernel?: readonly KernelFlavour[];
@@ -47,7 +49,7 @@ export function resolveCommand(context: CliContext): Command {
       ),
     )
     .option('--release-repository <repository>', 'where versions are looked up');
-  return addImageFlags(addOutputFlag(command))
+  return addImageFlags(addReleaseTrustFlags(addOutputFlag(command)))
     .addHelpText(
       'after',
       `

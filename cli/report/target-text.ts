@@ -6,7 +6,11 @@ import { formatFields } from './table.ts';
 export function targetData(target: Target): Readonly<Record<string, unknown>> {
   const { release, osImage, driverToolkit, extensions } = target;
   return {
-    release: { ...release, reference: formatReference(release.reference) },
+    release: {
+      ...release,
+      reference: formatReference(release.reference),
+      signedBy: release.signedBy ?? null,
+    },
     arch: target.arch,
     stream: target.stream,
     rhelVersion: target.rhelVersion,
@@ -35,6 +39,7 @@ export function targetText(target: Target): string {
   return `${heading.join('  ')}\n${formatFields(
     [
       ['payload', formatReference(release.reference)],
+      ...(release.signedBy === undefined ? [] : [['signed by', release.signedBy.join(', ')] as const]),
       ['OS image', formatReference(osImage.reference)],
       ['driver-toolkit', formatReference(driverToolkit.reference)],
       ...(extensions === undefined ? [] : [['extensions', formatReference(extensions.reference)] as const]),

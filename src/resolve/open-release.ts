@@ -1,5 +1,5 @@
 import { OciError, RegistryError, ResolveError } from '../errors.ts';
-import type { Io } from '../io.ts';
+import type { Io, ReleaseSigner } from '../io.ts';
 import { type Arch, ARCHES, findArch } from '../oci/arch.ts';
 import { parseManifest, type RawManifest } from '../oci/manifest.ts';
 import { findImage, imagesOf, openImage, type OpenedImage, withConfig } from '../oci/open-image.ts';
@@ -26,6 +26,8 @@ export interface OpenedRelease {
   /** The release image by the name that the user gave, pinned to the image for `arch`. */
   readonly reference: Reference;
   readonly payload: Payload;
+  /** Who signed it; undefined when that was not verified. */
+  readonly signer: ReleaseSigner | undefined;
 }
 
 /** Which release, and for which architectures. */
@@ -36,7 +38,7 @@ export interface OpenReleaseRequest {
 }
 
 /** What resolving needs of the outside world. */
-export type ResolveIo = Pick<Io, 'images' | 'cache' | 'report' | 'signal'>;
+export type ResolveIo = Pick<Io, 'images' | 'cache' | 'report' | 'signal' | 'releaseTrust'>;
 
 /**
  * Opens a release for each architecture: the ones asked for; else those that an image has, and x86_64 for a version.
@@ -52,14 +54,21 @@ export async function openReleases(
     name.kind === 'version' ? await findByVersion(name, request, io) : await findByImage(name, request, io);
   return Promise.all(
     sources.map(async ({ arch, raw }): Promise<OpenedRelease> => {
-      const { image, payload } = await forArch({ arch, what: `release ${request.release}` }, async () => {
-        const found = await findImage(repository, raw, arch);
-        const [image, payload] = await Promise.all([withConfig(found, arch), readPayload(found, io.signal)]);
-        return { image, payload };
-      });
+      const { signer, image, payload } = await forArch(
+        { arch, what: `release ${request.release}` },
+        async () => {
+          const found = await findImage(repository, raw, arch);
+          const [signer, image, payload] = await Promise.all([
+            io.releaseTrust.verify({ reference: repository.reference, digest: raw.digest }),
+            withConfig(found, arch),
+            readPayload(found, io.signal),
+          ]);
+          return { signer, image, payload };
+        },
+      );
       requireVersion(name, payload, image);
       requireLayering(payload.version);
-      return { arch, image, reference: pinned(repository.reference, image.manifest.digest), payload };
+      return { arch, image, reference: pinned(repository.reference, image.manifest.digest), payload, signer };
     }),
   );
 }

@@ -105,7 +105,12 @@ async function resolveStream(
   });
   const digest = release.image.manifest.digest;
   return {
-    release: { version: payload.version, reference: release.reference, digest },
+    release: {
+      version: payload.version,
+      reference: release.reference,
+      digest,
+      ...(release.signer === undefined ? {} : { signedBy: release.signer.fingerprints }),
+    },
     arch,
     stream,
     osImage: { ...os.resolved, kernel: kernel.release, kernelSource: kernel.source, machineOs },

@@ -42,6 +42,8 @@ export interface Target {
     /** Pinned to the digest of the image for `arch`. */
     readonly reference: Reference;
     readonly digest: Digest;
+    /** Fingerprints of the keys that signed it; undefined when that was not verified. */
+    readonly signedBy?: readonly string[] | undefined;
   };
   readonly arch: Arch;
   /** `rhel-9`, `rhel-10`, `centos-10` and so on. */

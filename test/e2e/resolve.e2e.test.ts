@@ -29,7 +29,13 @@ function setUp(cache = new MemoryCache()) {
     caFiles: [registry.caFile],
     env: { PATH: process.env['PATH'] },
   });
-  return { images, cache, report: () => undefined, signal: new AbortController().signal };
+  return {
+    images,
+    cache,
+    report: () => undefined,
+    releaseTrust: { verify: () => Promise.resolve(undefined) },
+    signal: new AbortController().signal,
+  };
 }
 
 /** What skopeo says the digest of an image is. */

@@ -22,6 +22,7 @@ export function makeTestIo(overrides: Partial<Io> = {}): TestIo {
   return {
     images: makeImages({ report }),
     web: makeWeb({ caFiles: [], certDirs: [], env: {}, report }),
+    releaseTrust: { verify: () => Promise.resolve(undefined) },
     cache: {
       get: async (key) => cached.get(key),
       put: async (key, bytes) => void cached.set(key, bytes),

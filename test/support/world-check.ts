@@ -10,6 +10,7 @@ const PROGRAMS: Readonly<Record<string, string>> = {
   cpio: 'cpio',
   depmod: 'kmod',
   'docker-registry': 'docker-registry',
+  gpg: 'gpg',
   openssl: 'openssl',
   pdftotext: 'poppler-utils',
   podman: 'podman',

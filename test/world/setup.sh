@@ -23,7 +23,7 @@ fail() {
 
 PACKAGES=(
   apache2-utils binutils buildah busybox-static ca-certificates chromium cpio crun docker-registry e2fsprogs efitools
-  fonts-dejavu-core gcc-12 git kmod libelf1 linux-kbuild-6.1 make mmdebstrap mokutil opensc openssl ostree ovmf podman
+  fonts-dejavu-core gcc-12 git gpg gpg-agent kmod libelf1 linux-kbuild-6.1 make mmdebstrap mokutil opensc openssl ostree ovmf podman
   poppler-utils qemu-system-x86 runc sbsigntool shellcheck skopeo softhsm2 systemd umoci uidmap xz-utils zstd
 )
 

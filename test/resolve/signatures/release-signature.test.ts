@@ -1,0 +1,206 @@
+import { createHash, generateKeyPairSync, sign, type KeyObject } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { deflateRawSync, deflateSync } from 'node:zlib';
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { ResolveError } from '../../../src/errors.ts';
+import { parseDigest } from '../../../src/oci/digest.ts';
+import { readKeyring } from '../../../src/resolve/openpgp/keyring.ts';
+import { verifyReleaseSignature } from '../../../src/resolve/signatures/release-signature.ts';
+import { parseVerificationPolicy } from '../../../src/resolve/signatures/verification-policy.ts';
+
+const FIXTURES = join(import.meta.dirname, '../../../fixtures/releases');
+const SIGNATURE = readFileSync(join(FIXTURES, 'signature-4.15.0-x86_64'));
+const DIGEST = parseDigest('sha256:0da6316466d60a3a4535d5fed3589feb0391989982fba59d47d4c729912d6363');
+const NOW = new Date('2026-01-01T00:00:00Z');
+const RED_HAT = policyOf('release-verification-openshift.yaml');
+const OKD = policyOf('release-verification-okd.yaml');
+
+describe('the signature of a release', () => {
+  it('holds for the release that Red Hat signed, by the key that gpg names', () => {
+    expect(verifyReleaseSignature([SIGNATURE], DIGEST, RED_HAT, NOW)).toEqual({
+      fingerprints: ['567E347AD0044ADE55BA8A5F199E2F91FD431D51'],
+      signedAt: new Date('2024-02-26T16:00:12Z'),
+    });
+  });
+
+  it('is for one release only', () => {
+    const other = parseDigest(`sha256:${'1'.repeat(64)}`);
+
+    expect(() => verifyReleaseSignature([SIGNATURE], other, RED_HAT, NOW)).toThrow(
+      `Cannot trust release ${other}: it is for "${DIGEST}"`,
+    );
+  });
+
+  it('counts for nothing by a key that is not trusted', () => {
+    expect(() => verifyReleaseSignature([SIGNATURE], DIGEST, OKD, NOW)).toThrow(
+      'none of the keys made its signature, which says it is by 199E2F91FD431D51',
+    );
+  });
+
+  it('must be there from each keyring', () => {
+    const both = { keyrings: [...RED_HAT.keyrings, ...OKD.keyrings] };
+
+    expect(() => verifyReleaseSignature([SIGNATURE], DIGEST, both, NOW)).toThrow(ResolveError);
+  });
+
+  it('may stand behind others that do not hold', () => {
+    const signatures = [Buffer.from('no signature'), SIGNATURE];
+
+    expect(verifyReleaseSignature(signatures, DIGEST, RED_HAT, NOW).fingerprints).toHaveLength(1);
+  });
+
+  it('never holds after a byte of it was changed', () => {
+    fc.assert(
+      fc.property(
+        fc.nat({ max: SIGNATURE.length - 1 }),
+        fc.integer({ min: 1, max: 255 }),
+        (at, difference) => {
+          const changed = Buffer.from(SIGNATURE);
+          changed[at] = (changed[at] ?? 0) ^ difference;
+          try {
+            // What no signature covers, such as the name of the content, may change; what is read may not.
+            expect(verifyReleaseSignature([changed], DIGEST, RED_HAT, NOW).fingerprints).toEqual([
+              '567E347AD0044ADE55BA8A5F199E2F91FD431D51',
+            ]);
+          } catch (error) {
+            if (!(error instanceof ResolveError)) throw error;
+          }
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+});
+
+describe('a signature that a key of ours makes', () => {
+  const maker = makeKey();
+
+  it.each([
+    ['as it is', (bytes: Buffer) => bytes],
+    ['compressed by ZIP', (bytes: Buffer) => packet(8, Buffer.concat([Buffer.of(1), deflateRawSync(bytes)]))],
+    ['compressed by ZLIB', (bytes: Buffer) => packet(8, Buffer.concat([Buffer.of(2), deflateSync(bytes)]))],
+  ])('holds in version 3, which releases of 2022 have, %s', (_how, wrap) => {
+    const signature = wrap(messageOf(maker, textFor(DIGEST)));
+
+    expect(verifyReleaseSignature([signature], DIGEST, maker.policy, NOW)).toEqual({
+      fingerprints: [maker.fingerprint],
+      signedAt: new Date('2022-06-01T00:00:00Z'),
+    });
+  });
+
+  it.each([
+    [
+      'another type',
+      { critical: { ...criticalOf(DIGEST), type: 'cosign' }, optional: {} },
+      'of another type',
+    ],
+    ['an unknown key', { critical: criticalOf(DIGEST), extra: 1 }, 'unknown key "extra"'],
+    [
+      'no name',
+      { critical: { ...criticalOf(DIGEST), identity: { 'docker-reference': '' } } },
+      'names no image',
+    ],
+    ['a list', [], 'has no object'],
+  ])('does not count with %s in its text', (_what, body, why) => {
+    const signature = messageOf(maker, Buffer.from(JSON.stringify(body)));
+
+    expect(() => verifyReleaseSignature([signature], DIGEST, maker.policy, NOW)).toThrow(why);
+  });
+
+  it('does not count by a hash that collisions are known for', () => {
+    const signature = messageOf(maker, textFor(DIGEST), { hash: 'sha1', hashNumber: 2 });
+
+    expect(() => verifyReleaseSignature([signature], DIGEST, maker.policy, NOW)).toThrow('none of the keys');
+  });
+
+  it('does not count over text whose line ends do not', () => {
+    const signature = messageOf(maker, textFor(DIGEST), { type: 1 });
+
+    expect(() => verifyReleaseSignature([signature], DIGEST, maker.policy, NOW)).toThrow('none of the keys');
+  });
+
+  it('does not unpack more than a signature can be', () => {
+    const bomb = packet(8, Buffer.concat([Buffer.of(2), deflateSync(Buffer.alloc(64 * 1024 ** 2))]));
+
+    expect(() => verifyReleaseSignature([bomb], DIGEST, maker.policy, NOW)).toThrow('damaged or too large');
+  });
+});
+
+function policyOf(file: string) {
+  return parseVerificationPolicy(readFileSync(join(FIXTURES, file)), file);
+}
+
+interface Maker {
+  readonly privateKey: KeyObject;
+  readonly fingerprint: string;
+  readonly policy: { readonly keyrings: readonly ReturnType<typeof readKeyring>[] };
+}
+
+/** A key, and the keyring that holds it: a public key packet alone. */
+function makeKey(): Maker {
+  const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const { n = '', e = '' } = publicKey.export({ format: 'jwk' });
+  const body = Buffer.concat([
+    Buffer.of(4),
+    seconds('2020-01-01T00:00:00Z'),
+    Buffer.of(1),
+    integer(Buffer.from(n, 'base64url')),
+    integer(Buffer.from(e, 'base64url')),
+  ]);
+  const ring = packet(6, body);
+  const hashed = Buffer.concat([Buffer.of(0x99, body.length >> 8, body.length & 0xff), body]);
+  const fingerprint = createHash('sha1').update(hashed).digest('hex').toUpperCase();
+  return { privateKey, fingerprint, policy: { keyrings: [readKeyring(ring)] } };
+}
+
+/** A signed message of RFC 4880 with a signature of version 3. */
+function messageOf(
+  { privateKey, fingerprint }: Maker,
+  content: Buffer,
+  { hash = 'sha256', hashNumber = 8, type = 0 } = {},
+): Buffer {
+  const trailer = Buffer.concat([Buffer.of(type), seconds('2022-06-01T00:00:00Z')]);
+  const signed = Buffer.concat([content, trailer]);
+  const keyId = Buffer.from(fingerprint, 'hex').subarray(-8);
+  const signature = Buffer.concat([
+    Buffer.of(3, 5),
+    trailer,
+    keyId,
+    Buffer.of(1, hashNumber),
+    createHash(hash).update(signed).digest().subarray(0, 2),
+    integer(sign(hash, signed, privateKey)),
+  ]);
+  const literal = Buffer.concat([Buffer.of(0x62, 0), Buffer.alloc(4), content]);
+  return Buffer.concat([packet(11, literal), packet(2, signature)]);
+}
+
+function packet(tag: number, body: Buffer): Buffer {
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(body.length);
+  return Buffer.concat([Buffer.of(0xc0 | tag, 255), length, body]);
+}
+
+function integer(bytes: Buffer): Buffer {
+  const bits = bytes.length * 8 - Math.clz32(bytes[0] ?? 0) + 24;
+  return Buffer.concat([Buffer.of(bits >> 8, bits & 0xff), bytes]);
+}
+
+function seconds(time: string): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32BE(Date.parse(time) / 1000);
+  return bytes;
+}
+
+function criticalOf(digest: string) {
+  return {
+    type: 'atomic container signature',
+    image: { 'docker-manifest-digest': digest },
+    identity: { 'docker-reference': 'quay.io/openshift-release-dev/ocp-release:4.15.0-x86_64' },
+  };
+}
+
+function textFor(digest: string): Buffer {
+  return Buffer.from(JSON.stringify({ critical: criticalOf(digest), optional: { creator: 'test' } }));
+}
