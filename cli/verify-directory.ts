@@ -89,7 +89,8 @@ async function verifyWith(
       indexes: merged === undefined ? new Map() : new Map([...base.indexes, ...merged.files]),
       baseIndexes: base.indexes,
       certificates,
-      unpack: pool === undefined ? undefined : unpackWith(pool, base.directory),
+      unpack:
+        pool === undefined ? undefined : unpackWith(pool, { directory: base.directory, count: own.length }),
       ...(files === undefined ? { files: await listFiles(base.directory), depmodConfig: base.config } : {}),
       readBaseModules: async (paths) =>
         new Map(await Promise.all(paths.map(async (path) => [path, await readBase(path)] as const))),
@@ -103,9 +104,20 @@ async function verifyWith(
   };
 }
 
-function unpackWith(pool: ReaderPool, directory: string): UnpackModule {
-  return async ({ path, read, isOfBase = false }) =>
-    isOfBase ? pool.read(join(directory, path)) : decompressModule(await read());
+/** Threads end with the last module that they read: what they hold would stay while all modules are linked. */
+function unpackWith(
+  pool: ReaderPool,
+  { directory, count }: { readonly directory: string; readonly count: number },
+): UnpackModule {
+  let left = count;
+  return async ({ path, read, isOfBase = false }) => {
+    if (!isOfBase) return decompressModule(await read());
+    try {
+      return await pool.read(join(directory, path));
+    } finally {
+      if (--left === 0) void pool.close();
+    }
+  };
 }
 
 /** The first of the modules, as many as may wait in memory. */

@@ -1,14 +1,16 @@
 import { ResolveError, SpecError } from '../errors.ts';
 import { depmodConfig } from '../layer/merge-base.ts';
 import type { KernelRelease } from '../spec/kernel-release.ts';
+import { notIndexed } from './checks/dependencies.ts';
 import { archOf, otherKernel, reportOf, type VerifyImageRequest, type VerifyIo } from './image-report.ts';
-import { kernelPathOf, moduleDirectory, modulesOfIndex } from './image/kernel-paths.ts';
+import { kernelPathOf, moduleDirectory, moduleNames, modulesOfIndex } from './image/kernel-paths.ts';
 import { type LintedImage, lintImage } from './image/lint-image.ts';
 import { readLoadConfig } from './image/load-config.ts';
 import type { OpenedLayers } from './image/open-layers.ts';
 import { firmwarePaths } from './image/rules/module-rules.ts';
-import { proveOnBase } from './prove-on-base.ts';
+import { proveOnBase, type ProvenTree } from './prove-on-base.ts';
 import type { ProvenTarget } from './proven-target.ts';
+import type { ModuleReport } from './report.ts';
 import { verifyKmodImage } from './verify-kmod-image.ts';
 import type { TreeModule } from './verify-tree.ts';
 
@@ -68,7 +70,8 @@ async function verifyLayers(
     },
     io,
   );
-  const report = reportOf(request, { kernel, arch }, proven, [
+  const isLost = findings.some(({ rule }) => rule === 'module-not-indexed');
+  const report = reportOf(request, { kernel, arch }, isLost ? withoutIndex(proven, opened) : proven, [
     ...(request.kernel === undefined || request.kernel === kernel
       ? []
       : [otherKernel(request.kernel, kernel)]),
@@ -92,6 +95,20 @@ function modulesToProve(opened: OpenedLayers, kernel: KernelRelease): readonly T
         ?.replaceAll('-', '_') ?? '';
     return [{ path: place.path, read: () => Promise.resolve(bytes), parameters: parameters.get(name) }];
   });
+}
+
+/**
+ * Modules that depmod was not run for are proven as if it had been, so that all is said that is wrong with them; they
+ * do not load as the image is.
+ */
+function withoutIndex(proven: ProvenTree, { indexes }: OpenedLayers): ProvenTree {
+  const known = moduleNames(indexes.get('modules.dep'));
+  const modules = proven.tree.modules.map((module): ModuleReport => {
+    if (known.has(module.name)) return module;
+    const checks = module.checks.map((check) => (check.id === 'dependencies' ? notIndexed() : check));
+    return { ...module, verdict: 'fails', checks };
+  });
+  return { ...proven, tree: { ...proven.tree, modules } };
 }
 
 function mergedIndexes({ baseIndexes, expected }: OpenedLayers): ReadonlyMap<string, Uint8Array> {

@@ -135,7 +135,7 @@ describe('verify and lint, of images that podman made', () => {
     expect(await verify(image)).toMatchObject({
       exitCode: 1,
       findings: ['error module-not-indexed'],
-      failures: [],
+      failures: ['kl_base dependencies', 'kl_hello dependencies'],
     });
     expect(showDepends(await unpack(image, 'unindexed'), 'kl_hello')).toBe(1);
   });

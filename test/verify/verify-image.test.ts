@@ -99,7 +99,8 @@ describe('verifyImage()', () => {
     const report = await verifyLayers(good.filter(({ name }) => name.endsWith('.ko')));
 
     expect(report.findings.map(({ rule }) => rule)).toEqual(['module-not-indexed']);
-    expect(failures(report)).toEqual([]);
+    expect(failures(report)).toEqual(['kl_provider dependencies', 'kl_consumer dependencies']);
+    expect(report.modules.map(({ verdict }) => verdict)).toEqual(['fails', 'fails']);
     expect(report.modules[1]?.dependencies).toEqual(['extra/hello/kl_provider.ko']);
   });
 

@@ -7,6 +7,13 @@ import { countOf, resultsOf } from './check.ts';
 
 const HINT = 'Run depmod, or merge the module into the indexes with "kmodlayer depmod".';
 
+/** What is so of a module that the indexes of its tree do not name. */
+export function notIndexed(): Check {
+  return resultsOf('dependencies').fail('modules.dep does not name it, so that modprobe does not find it', {
+    hint: HINT,
+  });
+}
+
 /** Does modprobe load all that the module needs before it? */
 export function checkDependencies(
   subject: Subject,
@@ -16,9 +23,7 @@ export function checkDependencies(
   const { pass, warn, fail } = resultsOf('dependencies');
   if (tree === undefined) return undefined;
   const dependencies = tree.dependenciesOf(subject.path);
-  if (dependencies === undefined) {
-    return fail('modules.dep does not name it, so that modprobe does not find it', { hint: HINT });
-  }
+  if (dependencies === undefined) return notIndexed();
   const providers = new Map<string, string>();
   for (const { provider, symbol } of uses) {
     if (provider !== undefined && provider !== VMLINUX && !providers.has(provider))
