@@ -1,5 +1,5 @@
 import { ModuleError } from '../errors.ts';
-import { parseDependencies } from '../kmod/depmod/dependencies-file.ts';
+import { parseDependencyLines } from '../kmod/depmod/dependencies-file.ts';
 import type { Export } from '../kmod/module.ts';
 import type { KernelSymbol } from '../kmod/symvers.ts';
 import { moduleNameOfPath } from '../spec/module-name.ts';
@@ -24,14 +24,13 @@ export interface TreeIndexes {
  * @throws {ModuleError} `INDEX_INVALID` for one that is missing or damaged.
  */
 export function readTreeIndexes(files: ReadonlyMap<string, Uint8Array>): TreeIndexes {
-  const { paths, names, closures } = parseDependencies(getIndex(files, 'modules.dep'));
+  const { paths, names, numberOfPath, needsOf } = parseDependencyLines(getIndex(files, 'modules.dep'));
   const pathOf = new Map(names.map((name, number) => [name, paths[number] ?? '']));
-  const numbers = new Map(paths.map((path, number) => [path, number]));
   return {
     pathOf,
     dependenciesOf: (path) => {
-      const number = numbers.get(path);
-      return number === undefined ? undefined : closures[number]?.map((need) => paths[need] ?? '');
+      const number = numberOfPath.get(path);
+      return number === undefined ? undefined : needsOf(number);
     },
     owners: readOwners(getIndex(files, 'modules.symbols').toString('latin1')),
   };

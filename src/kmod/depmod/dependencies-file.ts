@@ -15,6 +15,17 @@ export interface Dependencies {
   readonly closures: readonly (readonly number[])[];
 }
 
+/** The modules that `modules.dep` names; what each needs is read when it is asked for. */
+export interface DependencyLines extends Omit<Dependencies, 'closures'> {
+  readonly numberOfPath: ReadonlyMap<string, number>;
+  /**
+   * Paths of all modules that the one of a line needs, in their order.
+   *
+   * @throws {ModuleError} `INDEX_INVALID` for a line that depmod does not write.
+   */
+  readonly needsOf: (number: number) => readonly string[];
+}
+
 const NONE: readonly number[] = [];
 
 /**
@@ -24,6 +35,24 @@ const NONE: readonly number[] = [];
  * depmod can count.
  */
 export function parseDependencies(text: Buffer): Dependencies {
+  const { paths, names, numberOfName, numberOfPath, needsOf } = parseDependencyLines(text);
+  let total = 0;
+  const closures = paths.map((_, number) => {
+    const needs = needsOf(number);
+    if (needs.length === 0) return NONE;
+    total += needs.length;
+    if (total > MAX_DEPENDENCIES) throw invalid(`line ${number + 1} is damaged`);
+    return needs.map((need) => numberOfPath.get(need) ?? 0);
+  });
+  return { paths, names, numberOfName, closures };
+}
+
+/**
+ * Parses the first words of `modules.dep`.
+ *
+ * @throws {ModuleError} as `parseDependencies` does, but for what stands behind the first words.
+ */
+export function parseDependencyLines(text: Buffer): DependencyLines {
   const lines = text.toString('latin1', 0, text.length).split('\n');
   if (lines.pop() !== '') throw invalid('its last line has no end');
   if (lines.length > MAX_MODULES) {
@@ -46,20 +75,18 @@ export function parseDependencies(text: Buffer): Dependencies {
     numberOfPath.set(path, number);
     numberOfName.set(name, number);
   }
-  let total = 0;
-  const closures = lines.map((line, number) => {
+  const needsOf = (number: number): readonly string[] => {
+    const line = lines[number] ?? '';
     const start = (paths[number] ?? '').length + 1;
-    if (start === line.length) return NONE;
+    if (start >= line.length) return [];
+    if (line[start] !== ' ') throw invalid(`line ${number + 1} is damaged`);
     const words = line.slice(start + 1).split(' ');
-    total += words.length;
-    if (line[start] !== ' ' || total > MAX_DEPENDENCIES) throw invalid(`line ${number + 1} is damaged`);
-    return words.map((word) => {
-      const dependency = numberOfPath.get(word);
-      if (dependency === undefined) throw invalid(`line ${number + 1} needs a module that has no line`);
-      return dependency;
-    });
-  });
-  return { paths, names, numberOfName, closures };
+    if (!words.every((word) => numberOfPath.has(word))) {
+      throw invalid(`line ${number + 1} needs a module that has no line`);
+    }
+    return words;
+  };
+  return { paths, names, numberOfName, numberOfPath, needsOf };
 }
 
 /** The lines of `modules.dep`, without their newlines. `needs[i]` are the numbers of all that module i needs. */
