@@ -118,6 +118,38 @@ describe('kmodlayer build', () => {
     expect(stderr).toContain('error: Cannot finish 1 of 2 targets');
   });
 
+  it('prints what is done when another unit fails, and how it ends says whether it was to keep going', async () => {
+    const toNowhere = (spec: string): string =>
+      spec.replace(
+        /publish: .*/,
+        `publish: { osImage: "oci:${directory}/out", kmodImage: "oci:/dev/null/kmod" }`,
+      );
+
+    const stopped = await build(['-o', 'json', '--events', 'events.ndjson'], toNowhere);
+    const kept = await build(['-o', 'json', '--keep-going'], toNowhere);
+    const events = await build(['--events', '-']);
+
+    expect([stopped.exitCode, kept.exitCode]).toEqual([8, 9]);
+    for (const { stdout } of [stopped, kept]) {
+      expect(JSON.parse(stdout)).toMatchObject({
+        images: [{ id: '4.18.4 x86_64 rhel-9' }],
+        failures: [{ what: 'kmod image for 6.1.0-56-amd64', code: 'STORAGE_FAILED' }],
+        notBegun: [],
+      });
+    }
+    expect(kept.stderr).toContain('error: Cannot finish 1 of 2 targets');
+    const lines = (await readFile(join(directory, 'events.ndjson'), 'utf8')).trimEnd().split('\n');
+    expect(JSON.parse(lines.at(-1)!)).toMatchObject({
+      schema: 'kmodlayer/events/v1',
+      type: 'build-finished',
+      images: [{ unit: '4.18.4 x86_64 rhel-9', wasThere: false }],
+      failures: [{ what: 'kmod image for 6.1.0-56-amd64' }],
+    });
+    expect(events.stdout.split('\n').filter((line) => line !== '' && !line.startsWith('{"schema":'))).toEqual(
+      [],
+    );
+  });
+
   it('writes the proof to look at, for code scanning and for programs', async () => {
     const reports = ['proof.html', 'out/proof.sarif', 'proof.json'];
     const { exitCode } = await build(reports.flatMap((file) => ['--report', file]));
