@@ -83,9 +83,9 @@ describe('runBuild(), again', () => {
 
       expect(second.builds).toBe(1);
       expect(second.images).toMatchObject([{ digest: first.images[0]!.digest, wasThere: true }]);
-      expect(second.compiles).toMatchObject([{ wasThere: true }]);
+      expect(second.compiles.every(({ wasThere }) => wasThere)).toBe(true);
       const ends = second.events.flatMap((event) => (event.type === 'unit-finished' ? [event.outcome] : []));
-      expect(ends).toEqual(['kept', 'kept']);
+      expect(new Set(ends)).toEqual(new Set(['kept']));
     });
   });
 
