@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { completionCommand } from './commands/completion.ts';
+import { diffCommand } from './commands/diff.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { inspectCommand } from './commands/inspect.ts';
 import { lintCommand } from './commands/lint.ts';
@@ -22,6 +23,7 @@ const VERBS = [
   inspectCommand,
   depmodCommand,
   verifyCommand,
+  diffCommand,
   lintCommand,
   machineConfigCommand,
   doctorCommand,
