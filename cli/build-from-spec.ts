@@ -1,27 +1,28 @@
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import type { BuiltImage } from '../src/build-image.ts';
-import { type BuildResult, planBuild, runBuild } from '../src/build.ts';
-import { CompileError, PartialFailure, SpecError } from '../src/errors.ts';
+import { type BuildResult, runBuild } from '../src/build.ts';
+import { CompileError, SpecError } from '../src/errors.ts';
 import type { Report } from '../src/events.ts';
 import type { Io } from '../src/io.ts';
-import { parseSpec, type DriverSet } from '../src/spec/spec.ts';
+import type { DriverSet } from '../src/spec/spec.ts';
 import { parseRepository } from '../src/spec/values.ts';
 import type { BuildFlags } from './commands/build.ts';
 import type { Failure } from '../src/resolve-set.ts';
 import type { CliContext } from './context.ts';
 import { openEventFile } from './io/event-file.ts';
-import { readInput } from './io/read-input.ts';
 import { writeOutput } from './io/write-output.ts';
 import { collectProofs } from './build-proofs.ts';
 import { makeIo } from './make-io.ts';
 import { parseOnly } from './only.ts';
 import { buildData, buildSummary, buildText } from './report/build-result.ts';
-import { failureData, planData, planText } from './report/build-text.ts';
 import { type EventLines, makeEventLines } from './report/event-lines.ts';
 import { makeReport } from './report/event-text.ts';
 import { withStatus } from './report/status.ts';
 import { printResult } from './report/output.ts';
+import { printPlan } from './plan-from-spec.ts';
+import { readSpec } from './read-spec.ts';
+import { requireTargets, throwFailures } from './throw-failures.ts';
 import { VERSION } from './version.ts';
 
 /**
@@ -33,26 +34,12 @@ export async function buildFromSpec(flags: BuildFlags, context: CliContext): Pro
   const { io, events } = await makeBuildIo(flags, context);
   const set = withThrowAwayKey(await readSpec(flags.file, io, context), flags, context);
   const options = {
-    ...(flags.only === undefined
-      ? {}
-      : {
-          only: parseOnly(
-            flags.only,
-            set.drivers.map(({ name }) => name),
-          ),
-        }),
+    ...(flags.only === undefined ? {} : { only: parseOnly(flags.only) }),
     keepGoing: flags.keepGoing ?? false,
+    force: flags.force ?? false,
   };
   if (flags.dryRun === true) {
-    const { plan, failures } = await planBuild(set, options, io);
-    const doneCount = plan.images.length + plan.kmodImages.length;
-    requireTargets(doneCount + failures.length);
-    await printResult(context, flags.output, {
-      verb: 'build',
-      data: { isDryRun: true, ...planData(plan), failures: failures.map(failureData) },
-      text: () => planText(plan),
-    });
-    throwFailures(failures, { doneCount, targetCount: doneCount + failures.length }, io);
+    await printPlan(set, options, { output: flags.output, verb: 'build', context, io });
     return;
   }
 
@@ -65,7 +52,6 @@ export async function buildFromSpec(flags: BuildFlags, context: CliContext): Pro
       jobs: flags.jobs ?? Math.max(1, Math.floor(processors / 2)),
       processors,
       pushes: flags.pushes,
-      force: flags.force ?? false,
       toolVersion: VERSION,
       onProof: proofs.add,
       kmmNamespace: flags.kmmNamespace,
@@ -127,13 +113,6 @@ async function makeBuildIo(
   return { io: await makeIo(context, flags, report), events };
 }
 
-/** Relative paths start where the spec is, so its own path is made absolute; messages keep the name that was given. */
-async function readSpec(file: string, io: Io, context: CliContext): Promise<DriverSet> {
-  const bytes = await readInput(io.files, file);
-  const set = parseSpec(Buffer.from(bytes).toString('utf8'), file);
-  return { ...set, file: resolve(context.cwd, file) };
-}
-
 /** The set as a build for a pull request has it: it needs no key, and what it makes is not published. */
 function withThrowAwayKey(set: DriverSet, { throwAwayKey }: BuildFlags, { cwd }: CliContext): DriverSet {
   if (throwAwayKey === undefined) return set;
@@ -163,34 +142,4 @@ async function writeManifests(
       await writeOutput(resolve(context.cwd, manifests, below, fileName), Buffer.from(yaml));
     }
   }
-}
-
-function requireTargets(count: number): void {
-  if (count > 0) return;
-  throw new SpecError('USAGE', 'Cannot build: --only leaves no target', {
-    hint: 'See what there is with --dry-run and without --only.',
-  });
-}
-
-/** With nothing done, the first failure decides how the command ends; the others are still said. */
-function throwFailures(
-  failures: readonly Failure[],
-  { doneCount, targetCount }: { readonly doneCount: number; readonly targetCount: number },
-  { report }: Io,
-): void {
-  const [first, ...others] = failures;
-  if (first === undefined) return;
-  if (doneCount > 0) {
-    throw new PartialFailure(
-      `Cannot finish ${targetCount - doneCount} of ${targetCount} targets`,
-      failures.map(({ error }) => error),
-    );
-  }
-  for (const { what, error } of others) {
-    report({
-      type: 'warning',
-      message: `${what}: ${error instanceof Error ? error.message : String(error)}`,
-    });
-  }
-  throw first.error;
 }

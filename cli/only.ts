@@ -1,22 +1,22 @@
 import { SpecError } from '../src/errors.ts';
-import type { Target } from '../src/resolve/target.ts';
+import type { Choice, Only } from '../src/plan/select.ts';
 
-/** What targets are chosen by, and what of a target is compared. All drivers of a set are in each of its images. */
-const KEYS: Readonly<Record<string, (target: Target, drivers: readonly string[]) => readonly string[]>> = {
-  driver: (_target, drivers) => drivers,
-  release: ({ release }) => [release.version],
-  arch: ({ arch }) => [arch],
-  stream: ({ stream }) => [stream],
-  kernel: ({ osImage }) => [osImage.kernel],
+/** What is chosen by, and what of a choice is compared. */
+const KEYS: Readonly<Record<string, (choice: Choice) => readonly string[]>> = {
+  driver: ({ drivers }) => drivers,
+  release: ({ target }) => [target.release.version],
+  arch: ({ target }) => [target.arch],
+  stream: ({ target }) => [target.stream],
+  kernel: ({ kernel }) => (kernel === undefined ? [] : [kernel]),
+  flavour: ({ flavour }) => [flavour],
 };
 
 /**
  * Reads `--only kernel=5.14.0-427.el9_4.x86_64,arch=x86_64`: values of one key are alternatives, keys must all hold.
  *
- * @param drivers Names of the drivers of the set.
  * @throws {SpecError} `USAGE`.
  */
-export function parseOnly(texts: readonly string[], drivers: readonly string[]): (target: Target) => boolean {
+export function parseOnly(texts: readonly string[]): Only {
   const wanted = new Map<string, string[]>();
   for (const entry of texts.flatMap((text) => text.split(','))) {
     const at = entry.indexOf('=');
@@ -25,10 +25,8 @@ export function parseOnly(texts: readonly string[], drivers: readonly string[]):
     if (KEYS[key] === undefined || value === '') throw unknownKey(entry);
     wanted.set(key, [...(wanted.get(key) ?? []), value]);
   }
-  return (target) =>
-    [...wanted].every(([key, values]) =>
-      KEYS[key]?.(target, drivers).some((value) => values.includes(value)),
-    );
+  return (choice) =>
+    [...wanted].every(([key, values]) => KEYS[key]?.(choice).some((value) => values.includes(value)));
 }
 
 function unknownKey(entry: string): SpecError {

@@ -6,6 +6,7 @@ import { inspectCommand } from './commands/inspect.ts';
 import { lintCommand } from './commands/lint.ts';
 import { machineConfigCommand } from './commands/machine-config.ts';
 import { resolveCommand } from './commands/resolve.ts';
+import { planCommand } from './commands/plan.ts';
 import { buildCommand } from './commands/build.ts';
 import { verifyCommand } from './commands/verify.ts';
 import { enrollCommand } from './commands/enroll.ts';
@@ -17,6 +18,7 @@ import { VERSION } from './version.ts';
 /** In the order in which help lists them. */
 const VERBS = [
   resolveCommand,
+  planCommand,
   buildCommand,
   signCommand,
   enrollCommand,

@@ -1,4 +1,5 @@
 import type { CompiledDriver } from './compile/compile.ts';
+import type { ReusableImage } from './find-reusable.ts';
 import type { Io } from './io.ts';
 import { layer, type Layer } from './layer/layer.ts';
 import { modulePath } from './layer/place.ts';
@@ -14,14 +15,14 @@ import type { Digest } from './oci/digest.ts';
 import { appendLayer } from './oci/image.ts';
 import { openImage, type OpenedImage } from './oci/open-image.ts';
 import { formatReference, pinned, type Reference } from './oci/reference.ts';
-import { type Tag, tagFrom } from './oci/tag.ts';
-import { inputHashOf } from './plan/input-hash.ts';
+import type { Tag } from './oci/tag.ts';
+import { imageTag } from './plan/image-tag.ts';
 import type { ImageUnit } from './plan/plan.ts';
 import { push } from './push/push.ts';
 import { requirePublishable } from './push/publishable.ts';
 import type { Target } from './resolve/target.ts';
 import type { OpenedSigner } from './sign/open-signers.ts';
-import { driverProvenance, isThrowAway, settingsOf, signDrivers, type SignedDriver } from './sign-drivers.ts';
+import { driverProvenance, isThrowAway, signDrivers, type SignedDriver } from './sign-drivers.ts';
 import { objectNameFrom } from './spec/object-name.ts';
 import { type DriverSet, referenceFrom } from './spec/spec.ts';
 import { createdAt, makeStages } from './stages.ts';
@@ -51,13 +52,16 @@ export interface BuiltImage {
   readonly image: Reference;
   readonly digest: Digest;
   readonly tag: Tag;
-  readonly layer: Pick<Layer, 'digest' | 'diffId' | 'overridden' | 'indexes'> & {
-    readonly sizeBytes: number;
-    readonly files: readonly { readonly path: string; readonly sizeBytes: number }[];
-  };
-  readonly provenance: Provenance;
-  /** Why its modules should load: what was checked of each, and against what. */
-  readonly proof: TargetReport;
+  /** Undefined for an image that was reused. */
+  readonly layer:
+    | (Pick<Layer, 'digest' | 'diffId' | 'overridden' | 'indexes'> & {
+        readonly sizeBytes: number;
+        readonly files: readonly { readonly path: string; readonly sizeBytes: number }[];
+      })
+    | undefined;
+  readonly provenance: Pick<Provenance, 'drivers' | 'signers' | 'inputHash'>;
+  /** Why its modules should load: what was checked of each, and against what. Undefined for an image that was reused. */
+  readonly proof: TargetReport | undefined;
   readonly copiedBytes: number;
   /** True when this very image was there already. */
   readonly wasThere: boolean;
@@ -123,7 +127,7 @@ export async function buildImage(request: BuildImageRequest, io: Io): Promise<Bu
     // Other tools do not see images of the Docker family in a layout.
     ...(set.publish.osImage.transport === 'docker' ? {} : { family: 'oci' }),
   });
-  const tag = tagFrom(`${target.release.version}-${kernel}-${provenance.inputHash.slice(0, 12)}`);
+  const tag = imageTag(unit);
   const destination = referenceFrom(set.file, set.publish.osImage);
   const to = await io.images.open(destination, 'write');
   const pushed = await stage('push', () => push({ image, base: base.repository, to, tag }, io));
@@ -149,6 +153,16 @@ export async function buildImage(request: BuildImageRequest, io: Io): Promise<Bu
   };
 }
 
+/** An image that is there and is what would be built: nothing was made, and nothing written. */
+export function reuseImage(set: DriverSet, { target }: ImageUnit, found: ReusableImage): BuiltImage {
+  const { digest } = found.manifest;
+  const image = pinned(referenceFrom(set.file, set.publish.osImage), digest);
+  const { tag, provenance } = found;
+  const manifests = manifestsOf(set, image);
+  const nothing = { layer: undefined, proof: undefined, copiedBytes: 0, wasThere: true };
+  return { target, image, digest, tag, provenance, manifests, ...nothing };
+}
+
 /**
  * The OS image that a layer goes on, opened before anything is compiled.
  *
@@ -166,24 +180,17 @@ function provenanceOf(
   signed: readonly SignedDriver[],
 ): Provenance {
   const { target } = unit;
-  const drivers = signed.map((one) => driverProvenance(one, `/usr/lib/modules/${target.osImage.kernel}`));
+  const drivers = signed.map((one) =>
+    driverProvenance(one, `/usr/lib/modules/${target.osImage.kernel}`, unit.compiles),
+  );
   const signers = openedSigners.map((signer) => signer.provenance);
-  const inputHash = inputHashOf({
-    base: target.osImage.digest,
-    driverToolkit: target.driverToolkit.digest,
-    kernel: target.osImage.kernel,
-    name: set.name,
-    drivers: signed.map(({ placed }, at) => ({ ...drivers[at], placed: settingsOf(placed) })),
-    build: unit.compiles.map(({ driver }) => driver.build ?? null),
-    signers,
-  });
   return {
     name: set.name,
     target,
     drivers,
     signers,
     isThrowAway: isThrowAway(set, signed),
-    inputHash,
+    inputHash: unit.inputHash,
     toolVersion,
   };
 }

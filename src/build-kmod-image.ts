@@ -1,5 +1,6 @@
 import type { CompiledDriver } from './compile/compile.ts';
 import { LayerError } from './errors.ts';
+import type { ReusableImage } from './find-reusable.ts';
 import type { Io } from './io.ts';
 import { readBase } from './layer/base.ts';
 import { readBasePaths } from './layer/base-paths.ts';
@@ -16,12 +17,12 @@ import { appendLayer } from './oci/image.ts';
 import type { RawManifest } from './oci/manifest.ts';
 import { openImage, type OpenedImage } from './oci/open-image.ts';
 import { formatReference, pinned, type Reference, unpinned } from './oci/reference.ts';
-import { type Tag, tagFrom } from './oci/tag.ts';
-import { inputHashOf } from './plan/input-hash.ts';
+import type { Tag } from './oci/tag.ts';
+import { kmodImageTag } from './plan/image-tag.ts';
 import type { KmodImageUnit } from './plan/plan.ts';
 import { push } from './push/push.ts';
 import { requirePublishable } from './push/publishable.ts';
-import { driverProvenance, isThrowAway, settingsOf, signDrivers, type SignedDriver } from './sign-drivers.ts';
+import { driverProvenance, isThrowAway, signDrivers, type SignedDriver } from './sign-drivers.ts';
 import type { OpenedSigner } from './sign/open-signers.ts';
 import { type DriverSet, referenceFrom } from './spec/spec.ts';
 import { createdAt, makeStages } from './stages.ts';
@@ -60,16 +61,20 @@ export interface BuiltKmodImage {
   readonly manifest: RawManifest;
   /** Its own tag: kernel and input hash. */
   readonly tag: Tag;
-  readonly layer: {
-    readonly digest: Digest;
-    readonly diffId: Digest;
-    readonly sizeBytes: number;
-    readonly files: readonly { readonly path: string; readonly sizeBytes: number }[];
-  };
+  /** Undefined for an image that was reused. */
+  readonly layer:
+    | {
+        readonly digest: Digest;
+        readonly diffId: Digest;
+        readonly sizeBytes: number;
+        readonly files: readonly { readonly path: string; readonly sizeBytes: number }[];
+      }
+    | undefined;
   /** Modules of the OS image that are needed, by path below its module directory. */
   readonly inTree: readonly string[];
-  readonly provenance: KmodProvenance;
-  readonly proof: TargetReport;
+  readonly provenance: Pick<KmodProvenance, 'drivers' | 'signers' | 'inputHash'>;
+  /** Undefined for an image that was reused. */
+  readonly proof: TargetReport | undefined;
   readonly copiedBytes: number;
   readonly wasThere: boolean;
 }
@@ -125,7 +130,7 @@ export async function buildKmodImage(request: BuildKmodImageRequest, io: Io): Pr
     // An index over architectures holds images of one family.
     family: 'oci',
   });
-  const tag = tagFrom(`${tagFrom(kernel).slice(0, 115)}-${provenance.inputHash.slice(0, 12)}`);
+  const tag = kmodImageTag(unit);
   const destination = referenceFrom(set.file, kmodImage);
   const to = await io.images.open(destination, 'write');
   const pushed = await stage('push', () => push({ image, base: base?.image.repository ?? to, to, tag }, io));
@@ -143,6 +148,17 @@ export async function buildKmodImage(request: BuildKmodImageRequest, io: Io): Pr
     copiedBytes: pushed.copiedBytes,
     wasThere: pushed.wasThere,
   };
+}
+
+/** A kmod image that is there and is what would be built: nothing was made, and nothing written. */
+export function reuseKmodImage(set: DriverSet, unit: KmodImageUnit, found: ReusableImage): BuiltKmodImage {
+  const { manifest, tag, provenance } = found;
+  const image = pinned(
+    referenceFrom(set.file, set.publish.kmodImage ?? set.publish.osImage),
+    manifest.digest,
+  );
+  const nothing = { layer: undefined, inTree: [], proof: undefined, copiedBytes: 0, wasThere: true };
+  return { unit, image, digest: manifest.digest, manifest, tag, provenance, ...nothing };
 }
 
 type KmodFile = KmodImageFiles['files'][number];
@@ -206,17 +222,10 @@ function provenanceOf(
   signed: readonly SignedDriver[],
 ): KmodProvenance {
   const { kernel, arch, flavour, target } = unit;
-  const drivers = signed.map((one) => driverProvenance(one, `/opt/lib/modules/${kernel}`));
+  const drivers = signed.map((one) => driverProvenance(one, `/opt/lib/modules/${kernel}`, unit.compiles));
   const signers = opened.map((signer) => signer.provenance);
   const { driverToolkit } = target;
-  const inputHash = inputHashOf({
-    kind: 'kmod-image',
-    base: base?.reference.digest ?? null,
-    driverToolkit: driverToolkit.digest,
-    ...{ kernel, arch, flavour, name: set.name, signers },
-    drivers: signed.map(({ placed }, at) => ({ ...drivers[at], placed: settingsOf(placed) })),
-    build: set.drivers.map(({ build }) => build ?? null),
-  });
+  const { inputHash } = unit;
   return {
     ...{ name: set.name, kernel, arch, flavour, driverToolkit, drivers, signers, inputHash, toolVersion },
     base: base === undefined ? undefined : { reference: base.reference, digest: base.image.manifest.digest },

@@ -1,14 +1,22 @@
-import { buildImage, type BuiltImage, openBase } from './build-image.ts';
-import { buildKmodImage, type BuiltKmodImage, type KmodBase, openKmodBase } from './build-kmod-image.ts';
+import { buildImage, type BuiltImage, openBase, reuseImage } from './build-image.ts';
+import {
+  buildKmodImage,
+  type BuiltKmodImage,
+  type KmodBase,
+  openKmodBase,
+  reuseKmodImage,
+} from './build-kmod-image.ts';
 import { type CompiledUnit, compileUnit } from './compile-unit.ts';
+import { decide, type DecideOptions, type Decisions } from './decide.ts';
 import { SignError } from './errors.ts';
 import type { Io } from './io.ts';
 import { kmodManifests } from './manifests/kmod-manifests.ts';
 import type { Arch } from './oci/arch.ts';
 import { formatReference } from './oci/reference.ts';
-import { plan, type Plan, requireSomewhereToGo } from './plan/plan.ts';
+import { type Plan, requireSomewhereToGo } from './plan/plan.ts';
+import { type Only, select } from './plan/select.ts';
+import { planSet } from './plan-set.ts';
 import { type Failure, resolveSet } from './resolve-set.ts';
-import type { Target } from './resolve/target.ts';
 import { makeUnitRunner, type UnitFailure } from './run-units.ts';
 import { openSigners } from './sign/open-signers.ts';
 import type { DriverSet } from './spec/spec.ts';
@@ -28,9 +36,9 @@ export interface BuildOptions {
   /** Goes on with the other targets after one failed. */
   readonly keepGoing?: boolean;
   /** Does everything again, whatever was done before. */
-  readonly force?: boolean;
-  /** Says which targets to build; all when absent. */
-  readonly only?: (target: Target) => boolean;
+  readonly force?: boolean | undefined;
+  /** Says what to build; all when absent. */
+  readonly only?: Only;
   /** Version of kmodlayer, for the provenance. */
   readonly toolVersion: string;
   /** Namespace of KMM's Modules that load the kmod images; none are made without it. */
@@ -67,7 +75,8 @@ export async function runBuild(set: DriverSet, options: BuildOptions, io: Io): P
   refusePublishing(set);
   const signers = await openSigners(set, io);
   const planned = await planBuild(set, options, io);
-  announce(planned.plan, io);
+  const { decisions } = planned;
+  announce(planned, io);
 
   const { jobs = 1, pushes = IMAGES_AT_ONCE, keepGoing = false, force = false, kmmNamespace } = options;
   const makeJobs = makeJobsOf(planned.plan, options);
@@ -79,11 +88,15 @@ export async function runBuild(set: DriverSet, options: BuildOptions, io: Io): P
   const kmodBaseOf = makeKmodBases(set, io);
   const [images, kmodImages] = await Promise.all([
     runner.run('image', planned.plan.images, async (unit, { read, compiled, make }) => {
+      const decision = decisions.images.get(unit);
+      if (decision?.action === 'reuse') return reuseImage(set, unit, decision.found);
       const base = await read(() => openBase(set, unit.target, io));
       const drivers = await compiled(unit.compiles);
       return make(() => buildImage({ ...options, set, unit, base, drivers, signers }, io));
     }),
     runner.run('kmod-image', planned.plan.kmodImages, async (unit, { read, compiled, make }) => {
+      const decision = decisions.kmodImages.get(unit);
+      if (decision?.action === 'reuse') return reuseKmodImage(set, unit, decision.found);
       const base = await read(() => kmodBaseOf(unit.arch));
       const drivers = await compiled(unit.compiles);
       return make(() => buildKmodImage({ ...options, set, unit, base, drivers, signers }, io));
@@ -120,28 +133,43 @@ export async function build(set: DriverSet, options: BuildOptions, io: Io): Prom
   return result;
 }
 
-/** What a build would do: the releases of the set, resolved, and what each needs. Changes nothing. */
-export async function planBuild(
-  set: DriverSet,
-  options: Pick<BuildOptions, 'only' | 'keepGoing'>,
-  io: Io,
-): Promise<{ readonly plan: Plan; readonly failures: readonly Failure[] }> {
-  requireSomewhereToGo(set);
-  const { targets, failures } = await resolveSet(set, options, io);
-  const chosen = options.only === undefined ? targets : targets.filter(options.only);
-  const planned = plan(set, chosen);
-  if (planned.blocked[0] !== undefined && options.keepGoing !== true) throw planned.blocked[0].error;
-  const blocked = planned.blocked.map(({ id, error }) => ({ what: id, error }));
-  return { plan: planned, failures: [...failures, ...blocked] };
+/** What a build would do. */
+export interface BuildPlan {
+  readonly plan: Plan;
+  readonly decisions: Decisions;
+  /** Releases that failed, and kernels that a release does not offer; only ever not empty with `keepGoing`. */
+  readonly failures: readonly Failure[];
 }
 
-function announce({ compiles, images, kmodImages }: Plan, { report }: Pick<Io, 'report'>): void {
+/**
+ * What a build would do: the releases of the set, resolved, what each needs, and what of it is there. Changes nothing.
+ *
+ * @throws {KmodError} the first failure, unless the others are to be planned all the same.
+ */
+export async function planBuild(
+  set: DriverSet,
+  options: Pick<BuildOptions, 'only' | 'keepGoing'> & DecideOptions,
+  io: Io,
+): Promise<BuildPlan> {
+  requireSomewhereToGo(set);
+  const { targets, failures } = await resolveSet(set, options, io);
+  const planned = await planSet(set, targets, options, io);
+  const chosen = select(planned.plan, options.only);
+  if (chosen.blocked[0] !== undefined && options.keepGoing !== true) throw chosen.blocked[0].error;
+  const blocked = chosen.blocked.map(({ id, error }) => ({ what: id, error }));
+  const decisions = await decide(set, planned, chosen, options, io);
+  return { plan: chosen, decisions, failures: [...failures, ...blocked] };
+}
+
+function announce({ plan, decisions }: BuildPlan, { report }: Pick<Io, 'report'>): void {
   report({
     type: 'build-planned',
     units: [
-      ...compiles.map(({ id }) => ({ unit: id, kind: 'compile' as const })),
-      ...images.map(({ id }) => ({ unit: id, kind: 'image' as const })),
-      ...kmodImages.map(({ id }) => ({ unit: id, kind: 'kmod-image' as const })),
+      ...plan.compiles
+        .filter((unit) => decisions.compiles.get(unit)?.action !== 'reuse')
+        .map(({ id }) => ({ unit: id, kind: 'compile' as const })),
+      ...plan.images.map(({ id }) => ({ unit: id, kind: 'image' as const })),
+      ...plan.kmodImages.map(({ id }) => ({ unit: id, kind: 'kmod-image' as const })),
     ],
   });
 }

@@ -50,13 +50,29 @@ export async function compileUnit(
     return found;
   };
   try {
-    const compiled = await compile({ set, ...unit, makeJobs, findKept }, io);
+    const compiled = await compile({ set, ...unit, ...commitOf(unit), makeJobs, findKept }, io);
+    requireSameSource(unit, compiled.source);
     // Modules that the user brings along are not asked for, and need not be kept.
     if (kept.key !== '' && !kept.wasThere) await io.compiled.put(kept.key, packDriver(compiled));
     return { ...compiled, unit, wasThere: kept.wasThere, ms: io.now().getTime() - startedAt };
   } catch (error) {
     throw isFileFailure(error) ? workspaceFailure(unit, error) : error;
   }
+}
+
+/** The commit that the plan was made for: a branch may have moved since. */
+function commitOf({ source }: CompileUnit): { readonly commit?: string } {
+  return source.type === 'git' ? { commit: source.commit } : {};
+}
+
+/** The input hash of what comes of it is that of the source as it was when the build was planned. */
+function requireSameSource({ driver, source: planned }: CompileUnit, compiled: CompiledSource): void {
+  if (planned.type === 'git' || planned.type !== compiled.type || planned.digest === compiled.digest) return;
+  throw new CompileError(
+    'SOURCE_UNREADABLE',
+    `Cannot use the source of ${driver.name}: it changed while the build ran, from ${planned.digest} to ${compiled.digest}`,
+    { hint: 'Run the build again, on files that nothing writes to.' },
+  );
 }
 
 /** All that decides what a compile gives. */

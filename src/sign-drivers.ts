@@ -8,6 +8,7 @@ import { readFirmware } from './layer/firmware.ts';
 import type { PlacedDriver, PlacedModule } from './layer/place.ts';
 import type { DriverProvenance } from './layer/provenance.ts';
 import type { Arch } from './oci/arch.ts';
+import type { CompileUnit } from './plan/plan.ts';
 import type { OpenedSigner } from './sign/open-signers.ts';
 import { signModuleByAll } from './sign/sign.ts';
 import { isSignedByThrowAwayKey } from './sign/throw-away-key.ts';
@@ -76,16 +77,23 @@ export async function signDrivers(
   );
 }
 
-/** What an image says of a driver. @param directory The module directory of the kernel in the image. */
+/**
+ * What an image says of a driver.
+ *
+ * @param directory The module directory of the kernel in the image.
+ * @param units What was compiled for the image.
+ */
 export function driverProvenance(
   { driver, compiled, placed, modules }: SignedDriver,
   directory: string,
+  units: readonly CompileUnit[],
 ): DriverProvenance {
   const paths = [...modules.keys()];
   return {
     name: driver.name,
     version: driver.version,
     source: { ...compiled.source },
+    sourceHash: units.find((unit) => unit.driver.name === driver.name)?.sourceHash,
     modules: placed.modules.map(({ name, bytes, replaces }, at) => ({
       name,
       path: `${directory}/${paths[at] ?? ''}`,
@@ -105,21 +113,4 @@ export function isThrowAway(
     // Prebuilt modules may come with such a signature, which they keep when nobody signs them.
     signed.some(({ placed }) => placed.modules.some(({ bytes }) => isSignedByThrowAwayKey(bytes)))
   );
-}
-
-/** What of a driver is in the layer besides its modules' bytes. */
-export function settingsOf({ modules, softdeps, firmware }: PlacedDriver): Record<string, unknown> {
-  return {
-    modules: modules.map(({ name, autoload, parameters, replaces }) => ({
-      name,
-      autoload,
-      parameters,
-      replaces,
-    })),
-    softdeps,
-    firmware: firmware.map(({ path, bytes }) => ({
-      path,
-      sha256: createHash('sha256').update(bytes).digest('hex'),
-    })),
-  };
 }

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { compileUnit } from '../src/compile-unit.ts';
 import type { Engine } from '../src/engine/engine.ts';
 import { makeSources } from '../src/engine/make-sources.ts';
+import { pinSource } from '../src/plan/pin-source.ts';
 import type { CompileUnit } from '../src/plan/plan.ts';
 import { makeRequest, RUN } from './compile/requests.ts';
 import { makeTestIo, type TestIo, withTemporaryDirectory } from './support/io.ts';
@@ -51,11 +52,20 @@ const optionsIn = (directory: string) => ({
   force: false,
 });
 
+/** Compiles a unit as a plan that is made now has it. */
+async function compileNow(
+  unit: CompileUnit,
+  options: Parameters<typeof compileUnit>[1],
+  io: TestIo,
+): ReturnType<typeof compileUnit> {
+  return compileUnit({ ...unit, source: await pinSource(unit.driver, options.set, io) }, options, io);
+}
+
 describe('compileUnit()', () => {
   it('compiles once for the same inputs', async () => {
     await withWorld(async ({ io, directory, unit, builds }) => {
-      const first = await compileUnit(unit, optionsIn(directory), io);
-      const second = await compileUnit(unit, optionsIn(directory), io);
+      const first = await compileNow(unit, optionsIn(directory), io);
+      const second = await compileNow(unit, optionsIn(directory), io);
 
       expect(builds).toEqual({ count: 1, jobs: ['3'] });
       expect([first.wasThere, second.wasThere]).toEqual([false, true]);
@@ -69,19 +79,19 @@ describe('compileUnit()', () => {
 
   it('compiles again with --force, and when an input is another', async () => {
     await withWorld(async ({ io, directory, unit, builds }) => {
-      await compileUnit(unit, optionsIn(directory), io);
+      await compileNow(unit, optionsIn(directory), io);
 
-      await compileUnit(unit, { ...optionsIn(directory), force: true }, io);
-      await compileUnit(
+      await compileNow(unit, { ...optionsIn(directory), force: true }, io);
+      await compileNow(
         { ...unit, driver: { ...unit.driver, build: { ...RUN, command: 'make all' } } },
         optionsIn(directory),
         io,
       );
       await writeFile(join(directory, 'hello/hello.c'), 'int other;\n');
-      await compileUnit(unit, optionsIn(directory), io);
+      await compileNow(unit, optionsIn(directory), io);
       expect(builds.count).toBe(4);
 
-      await compileUnit(unit, { ...optionsIn(directory), makeJobs: 1 }, io);
+      await compileNow(unit, { ...optionsIn(directory), makeJobs: 1 }, io);
       expect(builds.count).toBe(4);
     });
   });
@@ -93,7 +103,7 @@ describe('compileUnit()', () => {
         throw Object.assign(new Error('ENOSPC'), { code: 'ENOSPC', syscall: 'write', path: '/scratch/a.o' });
     };
     await withWorld(async ({ io, directory, unit, builds }) => {
-      await expect(compileUnit(unit, optionsIn(directory), io)).rejects.toMatchObject({
+      await expect(compileNow(unit, optionsIn(directory), io)).rejects.toMatchObject({
         name: 'CompileError',
         code: 'WORKSPACE_FAILED',
         message: `Cannot compile hello for ${unit.kernel}: cannot work in /scratch/a.o: no space is left there`,
@@ -101,7 +111,7 @@ describe('compileUnit()', () => {
       });
       isFull = false;
 
-      expect((await compileUnit(unit, optionsIn(directory), io)).wasThere).toBe(false);
+      expect((await compileNow(unit, optionsIn(directory), io)).wasThere).toBe(false);
       expect(builds.count).toBe(2);
     }, fail);
   });
@@ -118,8 +128,20 @@ describe('compileUnit()', () => {
       } as const;
 
       await expect(
-        compileUnit({ ...unit, driver: { ...unit.driver, build } }, optionsIn(directory), io),
+        compileNow({ ...unit, driver: { ...unit.driver, build } }, optionsIn(directory), io),
       ).rejects.toMatchObject({ code: 'SOURCE_UNREADABLE' });
+    });
+  });
+
+  it('refuses a source that changed after the plan was made', async () => {
+    await withWorld(async ({ io, directory, unit }) => {
+      const source = await pinSource(unit.driver, optionsIn(directory).set, io);
+      await writeFile(join(directory, 'hello/hello.c'), 'int other;\n');
+
+      await expect(compileUnit({ ...unit, source }, optionsIn(directory), io)).rejects.toMatchObject({
+        code: 'SOURCE_UNREADABLE',
+        message: expect.stringContaining('it changed while the build ran') as string,
+      });
     });
   });
 });

@@ -34,7 +34,7 @@ export function buildCommand(context: CliContext): Command {
     .addOption(
       repeatable(
         '--only <key=value,...>',
-        'build some targets only, by driver, release, arch, stream or kernel; may be repeated',
+        'build some images only, by driver, release, arch, stream, kernel or flavour; may be repeated',
       ),
     )
     .option('--engine <program>', 'container engine that compiles (default: $KMODLAYER_ENGINE, else podman)')

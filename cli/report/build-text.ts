@@ -2,10 +2,10 @@ import type { BuiltImage } from '../../src/build-image.ts';
 import type { Failure } from '../../src/resolve-set.ts';
 import { CompileError, KmodError } from '../../src/errors.ts';
 import { formatReference } from '../../src/oci/reference.ts';
-import { targetId, type Plan } from '../../src/plan/plan.ts';
+import { targetId } from '../../src/plan/plan.ts';
 import type { Check, TargetReport } from '../../src/verify/report.ts';
 import { formatSize } from './sizes.ts';
-import { formatFields, formatTable } from './table.ts';
+import { formatFields } from './table.ts';
 import { targetData } from './target-text.ts';
 
 /** A layered image as programs see it. */
@@ -19,11 +19,11 @@ export function builtImageData(built: BuiltImage): Readonly<Record<string, unkno
     tag,
     wasThere,
     copiedBytes,
-    layer,
+    layer: layer ?? null,
     drivers: provenance.drivers,
     signers: provenance.signers,
     inputHash: provenance.inputHash,
-    proof,
+    proof: proof ?? null,
     manifests,
   };
 }
@@ -42,16 +42,22 @@ export function builtImageText(built: BuiltImage): string {
       ['kernel', target.osImage.kernel],
       ...modules,
       ...signedBy(provenance.signers),
-      [
-        'layer',
-        `${layer.files.length} files, ${formatSize(layer.sizeBytes)}, ${layer.indexes.length} indexes of the kernel`,
-      ],
-      ['proof', proofLine(proof)],
-      ...layer.overridden.map(({ winner, loser }) => ['replaces', `${loser} (by ${winner})`] as const),
+      ...(layer === undefined ? [] : layerFields(layer)),
+      ...(proof === undefined ? [] : [['proof', proofLine(proof)] as const]),
+      ...(layer?.overridden ?? []).map(
+        ({ winner, loser }) => ['replaces', `${loser} (by ${winner})`] as const,
+      ),
       ...manifests.map(({ fileName }) => ['manifest', fileName] as const),
     ],
     '  ',
   )}`;
+}
+
+function layerFields(layer: NonNullable<BuiltImage['layer']>): readonly (readonly [string, string])[] {
+  const { files, sizeBytes, indexes } = layer;
+  return [
+    ['layer', `${files.length} files, ${formatSize(sizeBytes)}, ${indexes.length} indexes of the kernel`],
+  ];
 }
 
 /** One line: what the proof says, and how much of it is not a plain pass. */
@@ -74,46 +80,6 @@ export function signedBy(
     index === 0 ? 'signed by' : 'and by',
     `${subject} ${serial} (${hash})`,
   ]);
-}
-
-/** A plan as programs see it. */
-export function planData({ images, kmodImages, compiles }: Plan): Readonly<Record<string, unknown>> {
-  return {
-    images: images.map(({ id, target, compiles: needed }) => ({
-      id,
-      target: targetData(target),
-      compiles: needed.map((unit) => unit.id),
-    })),
-    kmodImages: kmodImages.map(({ id, kernel, arch, flavour, targets, compiles: needed }) => ({
-      id,
-      kernel,
-      arch,
-      flavour,
-      targets: targets.map(targetId),
-      compiles: needed.map((unit) => unit.id),
-    })),
-    compiles: compiles.map(({ id, driver, kernel, arch, flavour, target }) => ({
-      id,
-      driver: driver.name,
-      kernel,
-      arch,
-      flavour,
-      driverToolkit: formatReference(target.driverToolkit.reference),
-    })),
-  };
-}
-
-/** A plan as people see it. */
-export function planText({ images, compiles }: Plan): string {
-  const units = formatTable(
-    ['DRIVER', 'VERSION', 'KERNEL', 'ARCH'],
-    compiles.map(({ driver, kernel, arch }) => [driver.name, driver.version, kernel, arch]),
-  );
-  const layered = formatTable(
-    ['IMAGE', 'KERNEL', 'BASE'],
-    images.map(({ id, target }) => [id, target.osImage.kernel, formatReference(target.osImage.reference)]),
-  );
-  return `${units}\n${layered}`;
 }
 
 /** What could not be done, as programs see it. */

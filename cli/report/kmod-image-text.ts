@@ -21,12 +21,12 @@ export function builtKmodImageData(
     tags: [tag, ...tags.filter((one) => one.digest === digest).map((one) => one.tag)],
     wasThere,
     copiedBytes,
-    layer,
+    layer: layer ?? null,
     inTree,
     drivers: provenance.drivers,
     signers: provenance.signers,
     inputHash: provenance.inputHash,
-    proof,
+    proof: proof ?? null,
   };
 }
 
@@ -44,9 +44,11 @@ export function builtKmodImageText(built: BuiltKmodImage): string {
       ['for', unit.targets.map(targetId).join(', ')],
       ...modules,
       ...signedBy(provenance.signers),
-      ['layer', `${layer.files.length} files, ${formatSize(layer.sizeBytes)}`],
+      ...(layer === undefined
+        ? []
+        : [['layer', `${layer.files.length} files, ${formatSize(layer.sizeBytes)}`] as const]),
       ...(inTree.length === 0 ? [] : [['needs', inTree.join(', ')] as const]),
-      ['proof', proofLine(proof)],
+      ...(proof === undefined ? [] : [['proof', proofLine(proof)] as const]),
     ],
     '  ',
   )}`;

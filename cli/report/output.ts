@@ -5,7 +5,7 @@ import type { CliContext } from '../context.ts';
 export type OutputFormat = 'table' | 'json' | 'yaml';
 
 /** Forms that only some verbs have. */
-export type ReportFormat = OutputFormat | 'sarif' | 'html';
+export type ReportFormat = OutputFormat | 'sarif' | 'html' | 'markdown' | 'matrix';
 
 /** A result, for people and for programs. */
 export interface Result {
@@ -19,6 +19,10 @@ export interface Result {
   readonly sarif?: () => Promise<string>;
   /** A page that stands alone. */
   readonly html?: () => Promise<string>;
+  /** What release notes take. */
+  readonly markdown?: () => string;
+  /** What a workflow of GitHub Actions makes jobs of, in one line. */
+  readonly matrix?: () => string;
 }
 
 /** Writes the result of a command to stdout, or to a file that the user named. */
@@ -39,7 +43,7 @@ export async function printResult(
 
 async function formatResult(
   format: ReportFormat,
-  { verb, data, text, sarif, html }: Result,
+  { verb, data, text, sarif, html, markdown, matrix }: Result,
 ): Promise<string> {
   const document = { schema: `kmodlayer/${verb}/v1`, ...data };
   switch (format) {
@@ -57,5 +61,11 @@ async function formatResult(
     case 'html':
       if (html === undefined) throw new TypeError(`${verb} has no HTML`);
       return html();
+    case 'markdown':
+      if (markdown === undefined) throw new TypeError(`${verb} has no Markdown`);
+      return markdown();
+    case 'matrix':
+      if (matrix === undefined) throw new TypeError(`${verb} has no matrix`);
+      return matrix();
   }
 }

@@ -162,9 +162,14 @@ async function buildAndExplain(
   return file.path;
 }
 
-async function readContainerfile(
-  { driver, set }: CompileRequest,
-  io: CompileIo,
+/**
+ * The user's own Containerfile; undefined when the driver has none.
+ *
+ * @throws {CompileError} `SOURCE_UNREADABLE`.
+ */
+export async function readContainerfile(
+  { driver, set }: Pick<CompileRequest, 'driver' | 'set'>,
+  io: Pick<Io, 'files'>,
 ): Promise<string | undefined> {
   if (driver.build?.type !== 'containerfile') return undefined;
   const path = pathFrom(set.file, driver.build.path);

@@ -22,6 +22,8 @@ export interface DriverProvenance {
   readonly version: string;
   /** What the modules were built from, for instance `{ type: 'git', url, commit }`. */
   readonly source: Readonly<Record<string, unknown>>;
+  /** Hash of what the modules are compiled from, whatever the kernel; images of old do not have it. */
+  readonly sourceHash?: string | undefined;
   readonly modules: readonly {
     readonly name: string;
     /** Path in the image. */

@@ -3,6 +3,9 @@ import type { Arch } from '../oci/arch.ts';
 import type { Target } from '../resolve/target.ts';
 import type { Driver, DriverSet } from '../spec/driver-set.ts';
 import type { KernelFlavour, KernelRelease } from '../spec/kernel-release.ts';
+import type { PinnedSource } from './pin-source.ts';
+import { inputHashOf } from './input-hash.ts';
+import { compileHashOf, driverInputs, type SetInputs, settingsHashOf, sourceHashOf } from './inputs.ts';
 
 /** A kernel that modules are made for: the unit of all work, since releases share kernels. */
 export interface KernelUnit {
@@ -18,6 +21,12 @@ export interface CompileUnit extends KernelUnit {
   readonly driver: Driver;
   /** The target whose driver-toolkit compiles: the first one with this kernel. */
   readonly target: Target;
+  /** What is compiled. */
+  readonly source: PinnedSource;
+  /** Hash of what the driver is compiled from, whatever the kernel: 64 hex digits. */
+  readonly sourceHash: string;
+  /** Hash of all that decides what the compile gives: 64 hex digits. */
+  readonly inputHash: string;
 }
 
 /** One layered image: drivers of the set on the OS image of one target, for the kernel that is in it. */
@@ -27,6 +36,8 @@ export interface ImageUnit {
   readonly target: Target;
   /** Drivers that Day 1 units load are not in it. */
   readonly compiles: readonly CompileUnit[];
+  /** Hash of all that decides what is in the image: 64 hex digits. */
+  readonly inputHash: string;
 }
 
 /** One kmod image: all drivers of the set for one kernel, wherever nodes get that kernel from. */
@@ -38,6 +49,8 @@ export interface KmodImageUnit extends KernelUnit {
   /** All targets with this kernel. */
   readonly targets: readonly Target[];
   readonly compiles: readonly CompileUnit[];
+  /** Hash of all that decides what is in the image: 64 hex digits. */
+  readonly inputHash: string;
 }
 
 /** A kernel that is asked for and that a target does not offer. */
@@ -46,6 +59,8 @@ export interface BlockedKernel {
   readonly id: string;
   readonly target: Target;
   readonly flavour: KernelFlavour;
+  /** Names of the drivers that would have been built for it. */
+  readonly drivers: readonly string[];
   readonly error: ResolveError;
 }
 
@@ -61,7 +76,7 @@ export interface Plan {
 }
 
 /** What a plan is made for. */
-export type PlannedSet = Pick<DriverSet, 'drivers' | 'publish' | 'rollout'> & {
+export type PlannedSet = Pick<DriverSet, 'name' | 'drivers' | 'publish' | 'rollout'> & {
   readonly targets: Pick<DriverSet['targets'], 'kernels'>;
 };
 
@@ -77,42 +92,58 @@ interface KernelGroup extends KernelUnit {
  *
  * @param targets With every kernel that they offer.
  */
-export function plan(set: PlannedSet, targets: readonly Target[]): Plan {
+export function plan(set: PlannedSet, targets: readonly Target[], inputs: SetInputs): Plan {
+  const hasKmodImages = set.publish.kmodImage !== undefined;
+  const day1 = new Set(set.rollout.day1 ?? []);
+  const isInLayer = ({ name }: Driver): boolean => !day1.has(name);
+  const layered = set.drivers.filter(isInLayer);
+  const settings = {
+    layered: settingsHashOf(set.name, layered, inputs),
+    kmod: settingsHashOf(set.name, set.drivers, inputs),
+  };
+  const sources = set.drivers.map((driver) => sourceOf(driver, inputs));
   const groups = new Map<string, KernelGroup>();
   const images: ImageUnit[] = [];
   const blocked: BlockedKernel[] = [];
-  const hasKmodImages = set.publish.kmodImage !== undefined;
-  const day1 = new Set(set.rollout.day1 ?? []);
-  const hasImages = set.drivers.some(({ name }) => !day1.has(name));
   for (const target of targets) {
     for (const flavour of set.targets.kernels.filter((one) => isBuiltOn(one, target.arch))) {
       const kernel = target.kernels.find((one) => one.flavour === flavour);
       if (kernel === undefined) {
-        blocked.push(blockedKernel(target, flavour));
+        blocked.push(blockedKernel(target, flavour, set));
         continue;
       }
-      const isLayered = kernel.isInOsImage && hasImages;
+      const isLayered = kernel.isInOsImage && layered.length > 0;
       if (!isLayered && !hasKmodImages) continue;
-      const group = groupOf(groups, { kernel: kernel.release, arch: target.arch, flavour }, target, set);
+      const unit = { kernel: kernel.release, arch: target.arch, flavour };
+      const { compiles } = joinGroup(groups, unit, target, sources);
       if (!isLayered) continue;
-      const compiles = group.compiles.filter(({ driver }) => !day1.has(driver.name));
-      images.push({ id: targetId(target), target, compiles });
+      const needed = compiles.filter(({ driver }) => isInLayer(driver));
+      images.push(imageUnit(target, needed, settings.layered));
     }
   }
   return {
     compiles: [...groups.values()].flatMap(({ compiles }) => compiles),
     images,
-    kmodImages: hasKmodImages ? [...groups.values()].map(kmodImage) : [],
+    kmodImages: hasKmodImages
+      ? [...groups.values()].map((group) => kmodImage(group, settings.kmod, inputs))
+      : [],
     blocked,
   };
 }
 
+type Source = Pick<CompileUnit, 'driver' | 'source' | 'sourceHash'>;
+
+function sourceOf(driver: Driver, inputs: SetInputs): Source {
+  const { source } = driverInputs(driver, inputs);
+  return { driver, source, sourceHash: sourceHashOf(driver, inputs) };
+}
+
 /** The group of a kernel, with one more target. */
-function groupOf(
+function joinGroup(
   groups: Map<string, KernelGroup>,
   unit: KernelUnit,
   target: Target,
-  { drivers }: PlannedSet,
+  sources: readonly Source[],
 ): KernelGroup {
   const key = `${unit.kernel} ${unit.arch} ${unit.flavour}`;
   const known = groups.get(key);
@@ -120,21 +151,53 @@ function groupOf(
     known.targets.push(target);
     return known;
   }
-  const compiles = drivers.map((driver) => ({
+  const compiles = sources.map((source) => ({
     ...unit,
-    id: `${driver.name} for ${unit.kernel}`,
-    driver,
+    ...source,
+    id: `${source.driver.name} for ${unit.kernel}`,
     target,
+    inputHash: compileHashOf(source.driver, source.sourceHash, { ...unit, target }),
   }));
   const group = { ...unit, targets: [target], compiles };
   groups.set(key, group);
   return group;
 }
 
-function kmodImage({ targets, compiles, kernel, arch, flavour }: KernelGroup): KmodImageUnit {
+function imageUnit(target: Target, compiles: readonly CompileUnit[], settings: string): ImageUnit {
+  const { release, osImage, driverToolkit, stream } = target;
+  const inputHash = inputHashOf({
+    kind: 'image',
+    // The release and its driver-toolkit stand in labels, whatever was compiled where.
+    release: { version: release.version, digest: release.digest },
+    driverToolkit: driverToolkit.digest,
+    stream,
+    base: osImage.digest,
+    kernel: osImage.kernel,
+    settings,
+    compiles: compiles.map((unit) => unit.inputHash),
+  });
+  return { id: targetId(target), target, compiles, inputHash };
+}
+
+function kmodImage(
+  { targets, compiles, kernel, arch, flavour }: KernelGroup,
+  settings: string,
+  { kmodBase }: SetInputs,
+): KmodImageUnit {
   const [target] = targets;
   if (target === undefined) throw new TypeError(`No target has kernel ${kernel}`);
-  return { id: `kmod image for ${kernel}`, kernel, arch, flavour, target, targets, compiles };
+  const inputHash = inputHashOf({
+    kind: 'kmod-image',
+    kernel,
+    arch,
+    flavour,
+    base: kmodBase ?? null,
+    // It stands in labels, whatever was compiled with it.
+    driverToolkit: target.driverToolkit.digest,
+    settings,
+    compiles: compiles.map((unit) => unit.inputHash),
+  });
+  return { id: `kmod image for ${kernel}`, kernel, arch, flavour, target, targets, compiles, inputHash };
 }
 
 /** Only aarch64 has kernels with pages of 64 KiB: a set for several architectures asks no other for one. */
@@ -142,13 +205,14 @@ function isBuiltOn(flavour: KernelFlavour, arch: Arch): boolean {
   return flavour !== '64k' || arch === 'aarch64';
 }
 
-function blockedKernel(target: Target, flavour: KernelFlavour): BlockedKernel {
+function blockedKernel(target: Target, flavour: KernelFlavour, { drivers }: PlannedSet): BlockedKernel {
   const offered = target.kernels.map((one) => one.flavour).join(', ');
   const { release, arch, stream } = target;
   return {
     id: `${targetId(target)} ${flavour}`,
     target,
     flavour,
+    drivers: drivers.map(({ name }) => name),
     error: new ResolveError(
       'FLAVOUR_UNSUPPORTED',
       `Cannot build for the ${flavour} kernel of release ${release.version} (${arch}, ${stream}): its driver-toolkit has none`,

@@ -65,6 +65,31 @@ export async function openSigners(
   return opened;
 }
 
+/** Who will sign, as far as it is known without a key. */
+export interface SigningCertificate {
+  readonly certificate: Certificate;
+  readonly hash: SignatureHash;
+}
+
+/**
+ * The certificates of the signers of a set; no key is touched. Undefined for a key that is made when it is needed.
+ *
+ * @throws {SignError} `KEY_UNREADABLE`, `CERTIFICATE_INVALID`.
+ */
+export async function readCertificates(
+  { signing, file }: Pick<DriverSet, 'signing' | 'file'>,
+  io: Pick<Io, 'files'>,
+): Promise<readonly SigningCertificate[] | undefined> {
+  if (signing.type === 'throw-away') return undefined;
+  if (signing.type === 'unsigned') return [];
+  return Promise.all(
+    signing.signers.map(async ({ certificate, hash }) => ({
+      certificate: parseCertificate(await readFile(pathFrom(file, certificate), 'certificate', io)),
+      hash,
+    })),
+  );
+}
+
 /** A signer whose key nobody else will ever have. */
 async function makeThrowAwaySigner({ now, report }: SignIo): Promise<OpenedSigner> {
   const { privateKey, certificate } = await makeThrowAwayKey(THROW_AWAY_NAME, now());

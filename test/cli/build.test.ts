@@ -100,8 +100,9 @@ describe('kmodlayer build', () => {
     const { exitCode, stdout } = await build(['--dry-run']);
 
     expect(exitCode).toBe(0);
-    expect(stdout).toMatch(/^hello +1\.0\.0 +6\.1\.0-56-amd64 +x86_64$/m);
-    expect(stdout).toMatch(/^4\.18\.4 x86_64 rhel-9 +6\.1\.0-56-amd64 +\S+@sha256:/m);
+    expect(stdout).toMatch(/^6\.1\.0-56-amd64 \(x86_64, default\)$/m);
+    expect(stdout).toMatch(/^ {2}hello 1\.0\.0 +compile +needed by 4\.18\.4 x86_64 rhel-9$/m);
+    expect(stdout).toMatch(/^ {2}4\.18\.4 x86_64 rhel-9 +build +there is no image with its tag$/m);
     expect(await readdir(directory)).toEqual(['kmodlayer.yaml']);
   });
 
@@ -207,7 +208,11 @@ describe('kmodlayer build', () => {
   it.each([
     [['--only', 'kernel=1.2.3'], 2, '--only leaves no target'],
     [['--only', 'driver=other'], 2, 'Cannot build: --only leaves no target'],
-    [['--only', 'colour=red'], 2, 'Write KEY=VALUE with a key of driver, release, arch, stream, kernel.'],
+    [
+      ['--only', 'colour=red'],
+      2,
+      'Write KEY=VALUE with a key of driver, release, arch, stream, kernel, flavour.',
+    ],
     [['--jobs', '0'], 2, 'Give a number from 1 to 64.'],
     [['--report', 'proof.pdf'], 2, 'Give a name that ends in .html, .sarif or .json.'],
     [['-f', 'nowhere.yaml'], 2, 'Cannot read nowhere.yaml: there is no such file'],

@@ -3,7 +3,7 @@ import { inputHashOf } from '../../src/plan/input-hash.ts';
 import { parseReference } from '../../src/oci/reference.ts';
 import { plan, type PlannedSet, requireSomewhereToGo } from '../../src/plan/plan.ts';
 import { parseSpec } from '../../src/spec/spec.ts';
-import { tableOfReleases, makeTarget } from './targets.ts';
+import { makeInputs, makeTarget, tableOfReleases } from './targets.ts';
 
 const SET = parseSpec(
   `
@@ -23,6 +23,7 @@ const KMOD_SET: PlannedSet = {
   targets: { kernels: ['default', 'rt', '64k'] },
   publish: { ...SET.publish, kmodImage: parseReference('quay.example.com/acme/kmods') },
 };
+const INPUTS = makeInputs(SET);
 const K1 = '5.14.0-427.1.el9_4.x86_64';
 const K2 = '5.14.0-427.2.el9_4.x86_64';
 
@@ -30,7 +31,7 @@ describe('plan()', () => {
   it('compiles each driver once for each kernel, whatever the number of releases', () => {
     const targets = [makeTarget('4.18.4', K1), makeTarget('4.18.5', K1), makeTarget('4.18.6', K2)];
 
-    const { images, compiles, kmodImages } = plan(SET, targets);
+    const { images, compiles, kmodImages } = plan(SET, targets, INPUTS);
 
     expect(images.map(({ id }) => id)).toEqual([
       '4.18.4 x86_64 rhel-9',
@@ -55,7 +56,7 @@ describe('plan()', () => {
       makeTarget('4.18.4', '5.14.0-427.1.el9_4.aarch64', { arch: 'aarch64', flavours: ['rt', '64k'] }),
     ];
 
-    const { images, compiles, kmodImages, blocked } = plan(KMOD_SET, targets);
+    const { images, compiles, kmodImages, blocked } = plan(KMOD_SET, targets, INPUTS);
 
     expect(images.map(({ id, compiles: all }) => [id, all.map(({ flavour }) => flavour)])).toEqual([
       ['4.18.4 x86_64 rhel-9', ['default', 'default']],
@@ -76,7 +77,7 @@ describe('plan()', () => {
   it('says which kernels a release does not offer, and plans the others', () => {
     const targets = [makeTarget('4.12.80', K1), makeTarget('4.18.5', K2, { flavours: ['rt'] })];
 
-    const { kmodImages, blocked } = plan(KMOD_SET, targets);
+    const { kmodImages, blocked } = plan(KMOD_SET, targets, INPUTS);
 
     expect(kmodImages.map(({ kernel }) => kernel)).toEqual([K1, K2, `${K2}+rt`]);
     expect(blocked.map(({ id, error }) => [id, error.code])).toEqual([
@@ -88,8 +89,8 @@ describe('plan()', () => {
     const targets = [makeTarget('4.18.4', K1)];
     const pools = ['worker'];
 
-    const some = plan({ ...KMOD_SET, rollout: { pools, day1: ['one'] } }, targets);
-    const none = plan({ ...KMOD_SET, rollout: { pools, day1: ['one', 'two'] } }, targets);
+    const some = plan({ ...KMOD_SET, rollout: { pools, day1: ['one'] } }, targets, INPUTS);
+    const none = plan({ ...KMOD_SET, rollout: { pools, day1: ['one', 'two'] } }, targets, INPUTS);
 
     expect(some.images[0]?.compiles.map(({ driver }) => driver.name)).toEqual(['two']);
     expect(some.kmodImages[0]?.compiles.map(({ driver }) => driver.name)).toEqual(['one', 'two']);
@@ -99,7 +100,7 @@ describe('plan()', () => {
   it('compiles for the kernels of a published table, not for its releases', async () => {
     const targets = await tableOfReleases();
 
-    const { images, compiles } = plan({ ...SET, drivers: SET.drivers.slice(0, 1) }, targets);
+    const { images, compiles } = plan({ ...SET, drivers: SET.drivers.slice(0, 1) }, targets, INPUTS);
 
     expect(targets).toHaveLength(82);
     expect(images).toHaveLength(82);

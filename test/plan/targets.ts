@@ -1,8 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import type { Arch } from '../../src/oci/arch.ts';
 import { digestOf } from '../../src/oci/digest.ts';
+import type { SetInputs } from '../../src/plan/inputs.ts';
 import { parseReference, pinned } from '../../src/oci/reference.ts';
+import type { PinnedSource } from '../../src/plan/pin-source.ts';
 import type { ResolvedImage, Target } from '../../src/resolve/target.ts';
+import type { DriverSet } from '../../src/spec/driver-set.ts';
 import { type KernelFlavour, parseKernelRelease } from '../../src/spec/kernel-release.ts';
 import { parseOpenShiftVersion } from '../../src/spec/openshift-version.ts';
 
@@ -56,4 +59,21 @@ export async function tableOfReleases(): Promise<readonly Target[]> {
   return Object.entries(table).flatMap(([kernel, versions]) =>
     versions.map((version) => makeTarget(version, kernel)),
   );
+}
+
+/** What a set is built from, with pins that are made up of the drivers' names. */
+export function makeInputs(
+  { drivers }: Pick<DriverSet, 'drivers'>,
+  changes: Partial<SetInputs> = {},
+): SetInputs {
+  return {
+    drivers: new Map(drivers.map(({ name }) => [name, { source: pinOf(name), firmware: [] }])),
+    signers: [],
+    scripts: digestOf(Buffer.from('scripts')),
+    ...changes,
+  };
+}
+
+export function pinOf(text: string): PinnedSource {
+  return { type: 'directory', digest: digestOf(Buffer.from(text)) };
 }

@@ -1,0 +1,153 @@
+import pLimit from 'p-limit';
+import { findReusable, type Lookup, type ReusableImage, type WantedImage } from './find-reusable.ts';
+import type { Io } from './io.ts';
+import type { Reference } from './oci/reference.ts';
+import type { Tag } from './oci/tag.ts';
+import { imageTag, kmodImageTag } from './plan/image-tag.ts';
+import type { CompileUnit, ImageUnit, KmodImageUnit, Plan } from './plan/plan.ts';
+import type { PlannedBuild } from './plan-set.ts';
+import { type DriverSet, referenceFrom } from './spec/spec.ts';
+
+/** What becomes of a driver that is to be compiled for a kernel. `why` says it in a few words. */
+export interface CompileDecision {
+  /** `reuse`: its modules are in images that are there, and no other image needs them. */
+  readonly action: 'compile' | 'reuse';
+  readonly why: string;
+}
+
+/** What becomes of an image. `why` says it in a few words. */
+export type ImageDecision =
+  | { readonly action: 'build'; readonly why: string }
+  | { readonly action: 'reuse'; readonly why: string; readonly found: ReusableImage };
+
+/** What becomes of each unit of a plan. */
+export interface Decisions {
+  readonly images: ReadonlyMap<ImageUnit, ImageDecision>;
+  readonly kmodImages: ReadonlyMap<KmodImageUnit, ImageDecision>;
+  readonly compiles: ReadonlyMap<CompileUnit, CompileDecision>;
+  /** False when the registry was not asked: then nothing is known to be there. */
+  readonly isLookedUp: boolean;
+}
+
+export interface DecideOptions {
+  /** Asks no registry. */
+  readonly isOffline?: boolean | undefined;
+  /** Takes nothing that is there. */
+  readonly force?: boolean | undefined;
+}
+
+/** Images that are looked up at a time. */
+const LOOKUPS_AT_ONCE = 8;
+
+/**
+ * Decides what is to be done, and what is there already: an image is reused when it is under its tag, was made from the
+ * same inputs, and holds modules that the signers of the set signed.
+ *
+ * @throws {RegistryError} {OciError} when the destination cannot be asked.
+ */
+export async function decide(
+  set: DriverSet,
+  { certificates }: Pick<PlannedBuild, 'certificates'>,
+  plan: Plan,
+  { isOffline = false, force = false }: DecideOptions,
+  io: Pick<Io, 'images' | 'cache' | 'signal'>,
+): Promise<Decisions> {
+  const reason = force
+    ? 'it is to be built in any case'
+    : certificates === undefined
+      ? 'it is signed with a key that is made for the build'
+      : isOffline
+        ? 'what is there was not looked up'
+        : undefined;
+  if (reason !== undefined || certificates === undefined) {
+    const build = <U>(unit: U): readonly [U, ImageDecision] => [unit, { action: 'build', why: reason ?? '' }];
+    const images = new Map(plan.images.map(build));
+    const kmodImages = new Map(plan.kmodImages.map(build));
+    return {
+      images,
+      kmodImages,
+      compiles: decideCompiles(plan, [...images, ...kmodImages]),
+      isLookedUp: false,
+    };
+  }
+  const common = { name: set.name, certificates };
+  const [images, kmodImages] = await Promise.all([
+    lookUp(plan.images, { repository: set.publish.osImage, set, tagOf: imageTag, common }, io),
+    lookUp(
+      plan.kmodImages,
+      { repository: set.publish.kmodImage ?? set.publish.osImage, set, tagOf: kmodImageTag, common },
+      io,
+    ),
+  ]);
+  return { images, kmodImages, compiles: decideCompiles(plan, [...images, ...kmodImages]), isLookedUp: true };
+}
+
+interface Place<U> {
+  readonly repository: Reference;
+  readonly set: Pick<DriverSet, 'file' | 'name'>;
+  readonly tagOf: (unit: U) => Tag;
+  readonly common: Pick<WantedImage, 'name' | 'certificates'>;
+}
+
+async function lookUp<U extends ImageUnit | KmodImageUnit>(
+  units: readonly U[],
+  { repository: named, set, tagOf, common }: Place<U>,
+  io: Pick<Io, 'images' | 'cache' | 'signal'>,
+): Promise<ReadonlyMap<U, ImageDecision>> {
+  if (units.length === 0) return new Map();
+  const repository = await io.images.open(referenceFrom(set.file, named), 'write');
+  const limit = pLimit(LOOKUPS_AT_ONCE);
+  const decided = await Promise.all(
+    units.map((unit) =>
+      limit(async () => {
+        io.signal.throwIfAborted();
+        const wanted = {
+          ...common,
+          tag: tagOf(unit),
+          inputHash: unit.inputHash,
+          provenancePath: `usr/share/kmodlayer/${set.name}.json`,
+          modules: unit.compiles.flatMap(({ driver }) => driver.modules.map(({ name }) => name)),
+        };
+        const lookup = await findReusable(wanted, repository, io);
+        return [unit, decisionOf(lookup, common.certificates.length)] as const;
+      }),
+    ),
+  );
+  return new Map(decided);
+}
+
+function decisionOf(lookup: Lookup, signers: number): ImageDecision {
+  if (!lookup.isReusable) return { action: 'build', why: lookup.why };
+  const signed = signers === 0 ? 'nobody signs it' : 'its signatures hold';
+  return { action: 'reuse', why: `it is there with the same inputs, and ${signed}`, found: lookup.found };
+}
+
+/** A driver is compiled when an image that is to be built needs it. */
+function decideCompiles(
+  { compiles }: Plan,
+  images: readonly (readonly [ImageUnit | KmodImageUnit, ImageDecision])[],
+): ReadonlyMap<CompileUnit, CompileDecision> {
+  const users = new Map<CompileUnit, string[]>();
+  for (const [unit, { action }] of images) {
+    if (action !== 'build') continue;
+    for (const compile of unit.compiles) {
+      const known = users.get(compile);
+      if (known === undefined) users.set(compile, [unit.id]);
+      else known.push(unit.id);
+    }
+  }
+  return new Map(
+    compiles.map((unit) => {
+      const needed = users.get(unit) ?? [];
+      const [first, ...others] = needed;
+      const decision: CompileDecision =
+        first === undefined
+          ? { action: 'reuse', why: 'the images that need it are there' }
+          : {
+              action: 'compile',
+              why: `needed by ${first}${others.length === 0 ? '' : ` and ${others.length} more`}`,
+            };
+      return [unit, decision] as const;
+    }),
+  );
+}

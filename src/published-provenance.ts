@@ -1,0 +1,69 @@
+import type { DriverProvenance, SignerProvenance } from './layer/provenance.ts';
+
+/** What an image that was published says of what it was made from; read with as much doubt as all that others may write. */
+export interface PublishedProvenance {
+  readonly name: string;
+  readonly inputHash: string;
+  readonly kernel: string;
+  readonly arch: string;
+  readonly drivers: readonly DriverProvenance[];
+  readonly signers: readonly SignerProvenance[];
+}
+
+/** Reads a provenance file; undefined for anything that is none. */
+export function parsePublishedProvenance(bytes: Uint8Array): PublishedProvenance | undefined {
+  let json: unknown;
+  try {
+    json = JSON.parse(Buffer.from(bytes).toString('utf8'));
+  } catch {
+    return undefined;
+  }
+  if (!isRecord(json)) return undefined;
+  const { name, inputHash, kernel, arch, drivers, signers } = json;
+  if (!areTexts(name, inputHash, kernel, arch) || !/^[0-9a-f]{64}$/.test(String(inputHash))) return undefined;
+  if (!isListOf(drivers, isDriver) || !isListOf(signers, isSigner)) return undefined;
+  return {
+    name: String(name),
+    inputHash: String(inputHash),
+    kernel: String(kernel),
+    arch: String(arch),
+    drivers,
+    signers,
+  };
+}
+
+function isDriver(value: unknown): value is DriverProvenance {
+  return (
+    isRecord(value) &&
+    areTexts(value['name'], value['version']) &&
+    isRecord(value['source']) &&
+    isListOf(value['modules'], isModule)
+  );
+}
+
+function isModule(value: unknown): value is DriverProvenance['modules'][number] {
+  return (
+    isRecord(value) &&
+    areTexts(value['name'], value['path'], value['sha256']) &&
+    isListOf(value['replaces'], (one): one is string => typeof one === 'string')
+  );
+}
+
+function isSigner(value: unknown): value is SignerProvenance {
+  return (
+    isRecord(value) &&
+    areTexts(...['subject', 'serial', 'hash', 'certificateSha256', 'certificate'].map((key) => value[key]))
+  );
+}
+
+function areTexts(...values: readonly unknown[]): boolean {
+  return values.every((value) => typeof value === 'string');
+}
+
+function isListOf<T>(value: unknown, isOne: (one: unknown) => one is T): value is readonly T[] {
+  return Array.isArray(value) && value.every(isOne);
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
