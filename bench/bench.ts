@@ -9,6 +9,7 @@ import { benchLayering } from './layering.ts';
 import { benchStartUp } from './start-up.ts';
 import { benchLint } from './lint.ts';
 import { type Row, tableOf } from './table.ts';
+import { benchPlan } from './plan.ts';
 import { benchVerify } from './verify.ts';
 
 /**
@@ -23,6 +24,7 @@ async function main(names: readonly string[]): Promise<void> {
     'start-up': benchStartUp,
     depmod: benchDepmod,
     lint: benchLint,
+    plan: benchPlan,
     verify: benchVerify,
     boot: benchBoot,
     layering: benchLayering,
