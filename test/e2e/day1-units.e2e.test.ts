@@ -7,6 +7,8 @@ import { LOADER_NAMES, type Day1Options } from '../../src/manifests/day1/options
 import { makeDay1MachineConfig, ProduceMachineConfig } from '../../src/manifests/day1/produce.ts';
 import type { MachineConfig } from '../../src/manifests/machine-config.ts';
 import { parse } from 'yaml';
+import { NODE_CHAINS } from '../../src/verify/manifest/unit-order.ts';
+import { ORDER_TRIALS } from '../verify/manifest/cases/order.ts';
 
 const DIGEST = `sha256:${'4d'.repeat(32)}`;
 const SHORT = { name: '99-worker-ice', pool: 'worker', image: 'quay.io/acme/ice', module: 'ice' } as const;
@@ -109,6 +111,35 @@ describe('systemd-analyze verify', () => {
     rmSync(join(root, 'usr/local/bin/replace-kernel-module.sh'));
 
     expect(verifyUnits(units)).toContain('replace-kernel-module.sh is not executable');
+  });
+});
+
+describe('circles of units', () => {
+  /** What a node has: units that say of each other what the linter takes for known, all started by one boot. */
+  function writeNode(configs: readonly Readonly<Record<string, string>>[]): string {
+    const directory = join(root, 'etc/systemd/system');
+    mkdirSync(directory, { recursive: true });
+    const ours = configs.flatMap((units) => Object.entries(units));
+    for (const [name, text] of ours) writeFileSync(join(directory, name), text);
+    const names = new Set(NODE_CHAINS.flat().filter((name) => name.endsWith('.service')));
+    for (const name of [...names, 'kubelet-dependencies.target']) {
+      const before = NODE_CHAINS.flatMap((chain) => chain.filter((_, at) => chain[at - 1] === name));
+      const after = NODE_CHAINS.flatMap((chain) => chain.filter((_, at) => chain[at + 1] === name));
+      const order = `[Unit]\nBefore=${before.join(' ')}\nAfter=${after.join(' ')}\n`;
+      const service = '[Service]\nType=oneshot\nExecStart=/usr/bin/true\n';
+      writeFileSync(join(directory, name), name.endsWith('.service') ? order + service : order);
+    }
+    const ourNames = ours.map(([name]) => name);
+    execFileSync('systemctl', ['--quiet', `--root=${root}`, 'enable', ...ourNames], { stdio: 'pipe' });
+    const wants = [...names, 'kubelet-dependencies.target', 'network-online.target', 'multi-user.target'];
+    writeFileSync(join(directory, 'boot.target'), `[Unit]\nWants=${wants.join(' ')}\n`);
+    return 'boot.target';
+  }
+
+  it.each(ORDER_TRIALS)('systemd finds what the linter finds: $what', ({ configs, isCircle }) => {
+    const said = verifyUnits([writeNode(configs)]);
+
+    expect(/Found ordering cycle/.test(said), said).toBe(isCircle);
   });
 });
 

@@ -69,6 +69,12 @@ export const NODE_TEXTS = {
     'It repairs the store of images after a power loss; masked, a broken store stays broken.',
     'Order pulls after crio-wipe.service, or pin the image.',
   ],
+  'unit-order-cycle': [
+    'Order of units',
+    'No units wait for each other, those of the OS and of all MachineConfigs of a pool included.',
+    'systemd breaks such a circle by dropping the job of one of them, and which one it is may differ from boot to boot: the module is not loaded, or the network does not come up.',
+    'Load before the network what an earlier boot has pulled after it, in two units.',
+  ],
   'network-online-unwanted': [
     'Network',
     'A unit after network-online.target also wants it.',

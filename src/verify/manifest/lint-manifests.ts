@@ -12,6 +12,7 @@ import { machineConfigRules } from './rules/machine-config-rules.ts';
 import { moduleRules } from './rules/module-rules.ts';
 import { objectRules } from './rules/object-rules.ts';
 import { operatorRules } from './rules/operator-rules.ts';
+import { orderRules } from './rules/order-rules.ts';
 import { pathRules } from './rules/path-rules.ts';
 import { poolRules } from './rules/pool-rules.ts';
 import { structureRules } from './rules/structure-rules.ts';
@@ -26,6 +27,7 @@ const RULES: readonly ManifestRule[] = [
   pathRules,
   unitRules,
   hazardRules,
+  orderRules,
   poolRules,
   operatorRules,
   moduleRules,

@@ -62,6 +62,7 @@ export const MANIFEST_RULE_IDS = [
   'dropin-name',
   'unit-masked',
   'crio-wipe-masked',
+  'unit-order-cycle',
   'network-online-unwanted',
   'proxy-file-required',
   'first-boot-condition',

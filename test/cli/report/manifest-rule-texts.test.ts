@@ -26,9 +26,9 @@ describe('MANIFEST_RULE_TEXTS', () => {
   });
 
   it('has rules that are used, and no others', () => {
-    const sources = readdirSync('src/verify/manifest/rules').map((name) =>
-      readFileSync(`src/verify/manifest/rules/${name}`, 'utf8'),
-    );
+    const sources = readdirSync('src/verify/manifest/rules', { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.ts'))
+      .map((name) => readFileSync(`src/verify/manifest/rules/${name}`, 'utf8'));
 
     const unused = MANIFEST_RULE_IDS.filter(
       (rule) => !sources.some((source) => source.includes(`'${rule}'`)),

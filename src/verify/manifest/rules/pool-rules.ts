@@ -3,7 +3,7 @@ import { type MachineConfig, ROLE_LABEL } from '../machine-config.ts';
 import { inMergeOrder, OWN_POOLS, selectedRoles } from '../pools.ts';
 import type { ManifestSet, Pool } from '../rule.ts';
 import { isSameValue, type Mapping, mappingOf, textOf, textsOf, valueAt } from '../values.ts';
-import { isKmmScript } from './hazard-rules.ts';
+import { isKmmScript } from './hazards/kmm-hazards.ts';
 import { jsonSize } from './object-rules.ts';
 
 /** What the operator takes as the JSON of all that a pool merges, in bytes. */

@@ -117,6 +117,18 @@ export const UNIT_CASES: readonly Case[] = [
     good: units('[{ name: chronyd.service, mask: true }]'),
   },
   {
+    rule: 'unit-order-cycle',
+    found: `error 22 ${CONTENTS}`,
+    bad: service(
+      'ExecStart=/bin/true',
+      'Wants=network-online.target\nAfter=network-online.target\nBefore=network-pre.target',
+    ),
+    good: service(
+      'ExecStart=/bin/true',
+      'Wants=network-online.target\nAfter=network-online.target\nBefore=kubelet.service',
+    ),
+  },
+  {
     rule: 'network-online-unwanted',
     found: `warning 22 ${CONTENTS}`,
     bad: service('User=root\nExecStart=/bin/true', 'After=network-online.target'),
