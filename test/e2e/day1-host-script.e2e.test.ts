@@ -250,6 +250,52 @@ describe('pull', () => {
   });
 });
 
+describe('firmware', () => {
+  it('of two drivers stays as long as one of them needs it, and what was there before stays for ever', async () => {
+    const firmwareDirectory = join(place, 'firmware');
+    const at = (name: string): string => join(firmwareDirectory, name);
+    await push('acme/shared', '1.0.0-a');
+    kernelIs('1.0.0-a');
+    mkdirSync(join(place, 'sys/module/firmware_class/parameters'), { recursive: true });
+    mkdirSync(at('acme'), { recursive: true });
+    writeFileSync(at('acme/own.bin'), 'own');
+    const image = `${registry.host}/acme/shared`;
+    // Drivers of two MachineConfigs: what one calls "b-c" is not what the other calls "c".
+    const configs = (
+      [
+        ['99-a', 'b-c'],
+        ['99-a-b', 'c'],
+      ] as const
+    ).map(([name, driver]) => {
+      const machineConfig = makeDay1MachineConfig({
+        ...{ name, pool: 'worker', activation: 'next-boot', authFile: registry.authFile ?? '' },
+        drivers: [{ name: driver, image, firmware: '/firmware', modules: [{ name: 'kl_provider' }] }],
+      });
+      nodeFiles([machineConfig]).writeTo(join(place, 'node'));
+      const files = machineConfig.spec.config.storage?.files ?? [];
+      const config = join(place, 'node', files.find(({ path }) => path.endsWith('.conf'))?.path ?? '');
+      // No MachineConfig can name a directory that is not the node's.
+      writeFileSync(config, readFileSync(config, 'utf8').replace('/var/lib/firmware', firmwareDirectory));
+      return config;
+    });
+    const [one = '', other = ''] = configs;
+
+    for (const config of configs) {
+      expect(await day1('pull', config)).toMatchObject({ exitCode: 0 });
+      // The module is only said to be loaded here; the firmware is written before.
+      expect((await day1('load', config)).output).toContain('another kl_provider was loaded');
+    }
+    expect(readdirSync(join(place, 'store')).sort()).toEqual(['99-a-b-c', '99-a_b-c']);
+    expect(readFileSync(at('acme/hello.bin'), 'utf8')).toBe('firmware');
+    await day1('uninstall', one);
+    expect(readFileSync(at('acme/hello.bin'), 'utf8')).toBe('firmware');
+    await day1('uninstall', other);
+
+    expect(readdirSync(at('acme'))).toEqual(['own.bin']);
+    expect(existsSync(join(place, 'store'))).toBe(false);
+  });
+});
+
 describe('the other verbs', () => {
   it('say that nothing is there yet', async () => {
     const config = configOf({ image: `${registry.host}/acme/none` });

@@ -1,9 +1,13 @@
 import { formatReference } from '../../oci/reference.ts';
 import type { Day1Driver, Day1Request, KmodImage } from './options.ts';
 
-/** What the names of units and files of a driver start with; one MachineConfig has each driver once. */
+/**
+ * What the names of units and files of a driver start with; no two drivers of a node share it. After the last "-" stands
+ * a driver without one; a driver with one follows an "_", which neither kind of name has: `99-a` with `b-c` is not `99-a-b`
+ * with `c`.
+ */
 export function hostPrefix({ name }: Pick<Day1Request, 'name'>, driver: Pick<Day1Driver, 'name'>): string {
-  return `${name}-${driver.name}`;
+  return `${name}${driver.name.includes('-') ? '_' : '-'}${driver.name}`;
 }
 
 /**

@@ -288,16 +288,30 @@ activate() {
 
 # --- load
 
+# Says whether another driver wrote a file of firmware, too.
+others_have() {
+  local list
+  for list in "$store_root"/*/firmware; do
+    if [ "$list" != "$written" ] && grep -zqxF -e "$1" "$list" 2>/dev/null; then return 0; fi
+  done
+  return 1
+}
+
+# What stood there before any driver is nobody's, and stays when drivers go.
 write_firmware() {
-  local file
+  local file target is_there
   [ -n "$firmware" ] || return 0
   mkdir -p "$firmware_directory" || return
   while IFS= read -r -d '' file; do
-    if cmp -s "$kept/firmware/$file" "$firmware_directory/$file"; then continue; fi
-    mkdir -p "$(dirname "$firmware_directory/$file")" &&
-      printf '%s\\0' "$file" >>"$store_root/$name/firmware" &&
-      cp "$kept/firmware/$file" "$firmware_directory/$file.new.$$" &&
-      mv -f "$firmware_directory/$file.new.$$" "$firmware_directory/$file" || return
+    target=$firmware_directory/$file is_there=false
+    if cmp -s "$kept/firmware/$file" "$target"; then is_there=true; fi
+    if ! grep -zqxF -e "$target" "$written" 2>/dev/null && { ! $is_there || others_have "$target"; }; then
+      printf '%s\\0' "$target" >>"$written" || return
+    fi
+    if $is_there; then continue; fi
+    mkdir -p "$(dirname "$target")" &&
+      cp "$kept/firmware/$file" "$target.new.$$" &&
+      mv -f "$target.new.$$" "$target" || return
   done < <(cd "$kept/firmware" && find . -type f -printf '%P\\0')
   # Said on the kernel's command line, too; this is for the boot in which it is not there yet.
   file=$sysfs/module/firmware_class/parameters/path
@@ -489,13 +503,19 @@ verify() {
 }
 
 uninstall() {
-  local file
+  local file inner
   systemctl stop "$name-pull.timer" 2>/dev/null
   put_back || complain "$driver: not everything could be unloaded; a reboot does that"
+  # Drivers that load at the same time may write the same files.
+  exec 7>"$lock.load" && flock -w 60 7
   while IFS= read -r -d '' file; do
-    rm -f "$firmware_directory/$file"
-    (cd "$firmware_directory" && rmdir -p --ignore-fail-on-non-empty "$(dirname "$file")") 2>/dev/null
-  done < <(cat "$store_root/$name/firmware" 2>/dev/null)
+    if others_have "$file"; then continue; fi
+    rm -f "$file"
+    inner=\${file#"$firmware_directory/"}
+    if [ "$inner" != "$file" ]; then
+      (cd "$firmware_directory" && rmdir -p --ignore-fail-on-non-empty "$(dirname "$inner")") 2>/dev/null
+    fi
+  done < <(cat "$written" 2>/dev/null)
   rm -rf "\${store_root:?}/$name" "\${run:?}" "$lock.$name"
   rmdir --ignore-fail-on-non-empty "$firmware_directory" "$store_root" 2>/dev/null
   say "$driver: removed"
@@ -505,7 +525,7 @@ uninstall() {
 kernel=$(uname -r)
 boot=$(cat /proc/sys/kernel/random/boot_id)
 read_config "$2"
-readonly kept=$store_root/$name/$kernel run=$run_root/$name lock=$run_root/lock
+readonly kept=$store_root/$name/$kernel written=$store_root/$name/firmware run=$run_root/$name lock=$run_root/lock
 mkdir -p "$run_root"
 case $1 in
 pull | load | unload | status | verify | uninstall) "$1" ;;

@@ -5,11 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { hostConfig } from '../../../src/manifests/day1/host-config.ts';
+import { hostConfig, hostPrefix } from '../../../src/manifests/day1/host-config.ts';
 import { hostLoader } from '../../../src/manifests/day1/host.ts';
 import type { Day1Options } from '../../../src/manifests/day1/options.ts';
 import { parseDay1Options } from '../../../src/manifests/day1/parse-options.ts';
 import { makeMachineConfig } from '../../../src/manifests/machine-config.ts';
+import { parseObjectName } from '../../../src/spec/object-name.ts';
 
 const DIGEST = `sha256:${'4d'.repeat(32)}`;
 const OTHER = `sha256:${'5e'.repeat(32)}`;
@@ -179,6 +180,24 @@ describe('hostLoader()', () => {
     });
 
     expect(JSON.stringify(machineConfig).length).toBeLessThan(100_000);
+  });
+});
+
+describe('hostPrefix()', () => {
+  const prefixOf = (name: string, driver: string): string =>
+    hostPrefix({ name: parseObjectName(name) }, { name: parseObjectName(driver) });
+
+  it('keeps what two drivers of two MachineConfigs have apart', () => {
+    expect(prefixOf('99-a', 'b-c')).toBe('99-a_b-c');
+    expect(prefixOf('99-a-b', 'c')).toBe('99-a-b-c');
+    const name = fc.stringMatching(/^[ab](?:[ab-]{0,4}[ab])?$/);
+    fc.assert(
+      fc.property(name, name, name, name, (one, driver, other, second) => {
+        fc.pre(one !== other || driver !== second);
+        expect(prefixOf(one, driver)).not.toBe(prefixOf(other, second));
+      }),
+      { numRuns: 2_000 },
+    );
   });
 });
 
