@@ -22,9 +22,9 @@ describe('Rules of the definitions', () => {
     const lines = definitions.flatMap(({ file, version }) => {
       const { evaluated, transitions } = crdRules(file, version);
       return [
-        `${file} ${version}: ${evaluated.length} evaluated, ${transitions.length} over changes not`,
+        `${file} ${version}: ${evaluated.length} evaluated, ${transitions.length} over changes`,
         ...evaluated.map((rule) => `  ${rule}`),
-        ...transitions.map((rule) => `  not: ${rule}`),
+        ...transitions.map((rule) => `  over changes: ${rule}`),
       ];
     });
 

@@ -33,16 +33,16 @@ const environment = new Environment({ unlistedVariablesAreDyn: true, enableOptio
   );
 
 /**
- * A rule as a function of `self`: true when it holds.
+ * A rule as a function of `self`, and of the value before a change where it is one over changes: true when it holds.
  *
  * @throws {Error} for a rule that uses what the evaluator does not have: it is never taken to hold.
  */
-export function celRule({ rule }: CelRule): (self: unknown) => boolean {
+export function celRule({ rule }: CelRule): (self: unknown, oldSelf?: unknown) => boolean {
   const parsed = environment.parse(rule);
   const { valid, error } = parsed.check();
   if (!valid) throw new Error(`Cannot evaluate ${rule}`, { cause: error });
-  return (self) => {
-    const result: unknown = parsed({ self });
+  return (self, oldSelf) => {
+    const result: unknown = parsed(oldSelf === undefined ? { self } : { self, oldSelf });
     if (typeof result !== 'boolean') throw new Error(`${rule} gave ${String(result)}`);
     return result;
   };

@@ -26,32 +26,36 @@ const FORMATS = {
   'date-time': (text: string) => !Number.isNaN(Date.parse(text)),
 } as const;
 
-/** What the API server says of one value, beside what a JSON schema says. */
-type Check = (value: unknown, path: string) => readonly string[];
+/** What the API server says of one value, and of its change, beside what a JSON schema says. */
+type Check = (value: unknown, path: string, before: unknown) => readonly string[];
 
 /**
  * A check of objects by a custom resource definition in `fixtures/crds`: returns what is wrong, empty when nothing is.
- * Rules of `x-kubernetes-validations` are evaluated, and lists that are sets or maps have each entry once. Unlike the API
- * server, which drops unknown keys without a word, it names them.
+ * Rules of `x-kubernetes-validations` are evaluated, and lists that are sets or maps have each entry once. With the object
+ * that was there before, rules over changes are, too. Unlike the API server, which drops unknown keys without a word, it
+ * names them.
  *
  * @throws {Error} for a rule that cannot be evaluated.
  */
-export function crdCheck(file: string, version: string): (object: unknown) => readonly string[] {
+export function crdCheck(
+  file: string,
+  version: string,
+): (object: unknown, before?: unknown) => readonly string[] {
   const schema = schemaOf(file, version);
   const ajv = new Ajv({ strict: false, allErrors: true, formats: FORMATS });
   const validate = ajv.compile(closed(schema) as object);
   const check = serverCheck(schema);
-  return (object) => {
+  return (object, before) => {
     if (!validate(object)) {
       return (validate.errors ?? []).map(
         ({ instancePath, message = '', params }) => `${instancePath} ${message} ${JSON.stringify(params)}`,
       );
     }
-    return check(object, '');
+    return check(object, '', before);
   };
 }
 
-/** The rules of a definition that `crdCheck` evaluates, each as `path: rule`, and those over changes, which it does not. */
+/** The rules of a definition that `crdCheck` evaluates, each as `path: rule`, and those of them that are over changes. */
 export function crdRules(
   file: string,
   version: string,
@@ -91,25 +95,48 @@ function childrenOf(schema: JsonSchema): Readonly<Record<string, JsonSchema>> {
 }
 
 function serverCheck(schema: JsonSchema): Check {
-  const rules = rulesOf(schema)
-    .filter((rule) => !isTransition(rule))
-    .map((rule) => ({ text: rule.message ?? rule.rule, holds: celRule(rule) }));
+  const rules = rulesOf(schema).map((rule) => ({
+    text: rule.message ?? rule.rule,
+    holds: celRule(rule),
+    isOverChanges: isTransition(rule),
+  }));
   const children = Object.entries(childrenOf(schema)).map(
     ([key, child]) => [key, serverCheck(child)] as const,
   );
   const below = new Map(children);
-  return (value, path) => {
+  return (value, path, before) => {
     const self = celValue(value, schema);
+    const oldSelf = before === undefined ? undefined : celValue(before, schema);
     return [
-      ...rules.filter(({ holds }) => !holds(self)).map(({ text }) => `${path} ${text}`),
+      ...rules
+        .filter(({ isOverChanges }) => !isOverChanges || oldSelf !== undefined)
+        .filter(({ holds, isOverChanges }) => !(isOverChanges ? holds(self, oldSelf) : holds(self)))
+        .map(({ text }) => `${path} ${text}`),
       ...duplicatesIn(value, schema).map((entry) => `${path} has ${entry} twice`),
       ...entriesOf(value).flatMap(([key, item]) => {
         const isItem = Array.isArray(value);
         const check = below.get(isItem ? '[]' : key) ?? below.get('*');
-        return check?.(item, isItem ? `${path}[${key}]` : `${path}.${key}`) ?? [];
+        return (
+          check?.(
+            item,
+            isItem ? `${path}[${key}]` : `${path}.${key}`,
+            valueBefore(before, key, item, schema),
+          ) ?? []
+        );
       }),
     ];
   };
+}
+
+/** What was there before a property or an item: of lists only those that are maps say which items are the same. */
+function valueBefore(before: unknown, key: string, item: unknown, schema: JsonSchema): unknown {
+  if (typeof before !== 'object' || before === null) return undefined;
+  if (!Array.isArray(before)) return (before as Readonly<Record<string, unknown>>)[key];
+  if (schema['x-kubernetes-list-type'] !== 'map') return undefined;
+  const keys = (schema['x-kubernetes-list-map-keys'] ?? []) as readonly string[];
+  const idOf = (one: unknown): string =>
+    JSON.stringify(keys.map((name) => (one as Record<string, unknown>)[name]));
+  return before.find((one: unknown) => idOf(one) === idOf(item)) as unknown;
 }
 
 function entriesOf(value: unknown): readonly (readonly [string, unknown])[] {
