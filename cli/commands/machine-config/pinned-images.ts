@@ -5,6 +5,7 @@ import { addManifestOutput, type ManifestFlags } from './output-flag.ts';
 
 /** Flags of `kmodlayer machine-config pinned-images`. */
 export interface PinnedImagesFlags extends ManifestFlags {
+  readonly file?: string;
   readonly name?: string;
   readonly pool?: string;
   readonly image?: readonly string[];
@@ -16,17 +17,20 @@ export function pinnedImagesCommand(context: CliContext): Command {
     .description('a PinnedImageSet: images that the nodes of a pool pull at once and keep')
     .option('--name <name>', 'name of the set')
     .option('--pool <pool>', 'MachineConfigPool whose nodes pull the images')
-    .addOption(repeatable('--image <image>', 'an image by digest; may be repeated'));
+    .addOption(repeatable('--image <image>', 'an image by digest; may be repeated'))
+    .option('-f, --file <spec>', 'one for each pool of this kmodlayer.yaml; a spec has no digests of images');
   return addManifestOutput(command)
     .addHelpText(
       'after',
       `
-Example:
+Examples:
   kmodlayer machine-config pinned-images --name worker-ice --pool worker \\
-    --image quay.io/acme/ice-kmod@sha256:4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d | oc apply -f -`,
+    --image quay.io/acme/ice-kmod@sha256:4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d | oc apply -f -
+  kmodlayer machine-config pinned-images -f kmodlayer.yaml \\
+    --image quay.io/acme/ice-kmod@sha256:4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d`,
     )
     .action(async (flags: PinnedImagesFlags) => {
       const { printPinnedImages } = await import('../../machine-config/pinned-images.ts');
-      printPinnedImages(flags, context);
+      await printPinnedImages(flags, context);
     });
 }

@@ -31,6 +31,29 @@ const documents = (yaml: string): readonly unknown[] =>
   parseAllDocuments(yaml).map((document) => document.toJS() as unknown);
 
 describe('kmodlayer machine-config pinned-images', () => {
+  it('prints one for each pool of a spec', async () => {
+    const { exitCode, stdout } = await machineConfig(
+      ...['pinned-images', '-f', 'kmodlayer.yaml', '--image', IMAGE],
+    );
+
+    expect(exitCode).toBe(0);
+    expect(documents(stdout)).toEqual(
+      ['worker', 'worker-rt'].map((pool) =>
+        makePinnedImageSet({ name: `${pool}-nic`, pool, images: [IMAGE] }),
+      ),
+    );
+  });
+
+  it.each([
+    [['-f', 'kmodlayer.yaml'], '--image'],
+    [['-f', 'kmodlayer.yaml', '--image', IMAGE, '--pool', 'worker'], '--pool'],
+  ])('refuses %j, naming %s', async (argv, flag) => {
+    const { exitCode, stderr } = await machineConfig('pinned-images', ...argv);
+
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain(flag);
+  });
+
   it('prints what the library makes of the same options', async () => {
     const { exitCode, stdout } = await machineConfig(
       ...['pinned-images', '--name', 'ice', '--pool', 'worker', '--image', IMAGE],
