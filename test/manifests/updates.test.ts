@@ -59,7 +59,8 @@ const MADE: Readonly<Record<string, { readonly version: string; readonly make: (
     'machineconfigs.yaml': { version: 'v1', make: day1 },
     'machineconfigurations.yaml': {
       version: 'v1',
-      make: (digit) => makeNodeDisruptionPolicy({ machineConfigs: [day1(digit)], files: [`/etc/${digit}.conf`] }),
+      make: (digit) =>
+        makeNodeDisruptionPolicy({ machineConfigs: [day1(digit)], files: [`/etc/${digit}.conf`] }),
     },
     'modules.yaml': {
       version: 'v1beta1',
