@@ -75,7 +75,7 @@ describe('lintManifests()', () => {
           expect(line).toBeLessThanOrEqual(lines);
         }
       }),
-      { numRuns: 1500 },
+      { numRuns: 400 },
     );
   });
 });
