@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { completionCommand } from './commands/completion.ts';
 import { diffCommand } from './commands/diff.ts';
 import { doctorCommand } from './commands/doctor.ts';
+import { initrdCommand } from './commands/initrd.ts';
 import { inspectCommand } from './commands/inspect.ts';
 import { lintCommand } from './commands/lint.ts';
 import { machineConfigCommand } from './commands/machine-config.ts';
@@ -24,6 +25,7 @@ const VERBS = [
   enrollCommand,
   inspectCommand,
   depmodCommand,
+  initrdCommand,
   verifyCommand,
   diffCommand,
   lintCommand,

@@ -1,6 +1,7 @@
 import type { CompiledDriver } from './compile/compile.ts';
 import type { ReusableImage } from './find-reusable.ts';
 import type { Io } from './io.ts';
+import type { Archive } from './layer/initramfs/make-archive.ts';
 import { layer, type Layer } from './layer/layer.ts';
 import { modulePath } from './layer/place.ts';
 import {
@@ -57,6 +58,13 @@ export interface BuiltImage {
     | (Pick<Layer, 'digest' | 'diffId' | 'overridden' | 'indexes'> & {
         readonly sizeBytes: number;
         readonly files: readonly { readonly path: string; readonly sizeBytes: number }[];
+        /** What was appended to the initramfs of the base; undefined when no module is to be in it. */
+        readonly initramfs:
+          | ({ readonly baseBytes: number; readonly archiveBytes: number } & Pick<
+              Archive,
+              'modules' | 'overridden'
+            >)
+          | undefined;
       })
     | undefined;
   readonly provenance: Pick<Provenance, 'drivers' | 'signers' | 'inputHash'>;
@@ -143,7 +151,21 @@ export async function buildImage(request: BuildImageRequest, io: Io): Promise<Bu
       sizeBytes: made.sizeBytes,
       overridden: made.overridden,
       indexes: made.indexes,
-      files: made.files.map(({ path, bytes }) => ({ path, sizeBytes: bytes.length })),
+      files: [
+        ...made.files.map(({ path, bytes }) => ({ path, sizeBytes: bytes.length })),
+        ...(made.initramfs === undefined
+          ? []
+          : [made.initramfs.file].map(({ path, sizeBytes }) => ({ path, sizeBytes }))),
+      ],
+      initramfs:
+        made.initramfs === undefined
+          ? undefined
+          : {
+              baseBytes: made.initramfs.baseBytes,
+              archiveBytes: made.initramfs.archive.bytes.length,
+              modules: made.initramfs.archive.modules,
+              overridden: made.initramfs.archive.overridden,
+            },
     },
     provenance,
     proof,

@@ -67,6 +67,22 @@ async function decodeWithin(decode: DecodeFrame, frame: Frame, room: number): Pr
   return part;
 }
 
+/**
+ * Where the frames that a file begins with end, and something else begins.
+ *
+ * @throws {ModuleError} `COMPRESSION_INVALID`.
+ */
+export function zstdEnd(bytes: Buffer): number {
+  let at = 0;
+  while (at + 4 <= bytes.length) {
+    const magic = bytes.readUInt32LE(at);
+    if (magic - (magic % 16) === SKIPPABLE_MAGIC) at += 8 + readLittle(bytes, at + 4, 4);
+    else if (magic === MAGIC) at += readFrame(bytes, at).bytes.length;
+    else break;
+  }
+  return Math.min(at, bytes.length);
+}
+
 function listFrames(bytes: Buffer): readonly Frame[] {
   const frames: Frame[] = [];
   let at = 0;

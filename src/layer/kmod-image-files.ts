@@ -4,12 +4,13 @@ import { decompressModule } from '../kmod/compression.ts';
 import { RHEL_DEPMOD_CONFIG } from '../kmod/depmod/config.ts';
 import { type IndexFormat, indexTree, readIndexFormat } from '../kmod/depmod/index-tree.ts';
 import type { AddedModule } from '../kmod/depmod/select-modules.ts';
-import { findModinfo, type KernelModule, listModinfo } from '../kmod/module.ts';
+import { findModinfo, type KernelModule } from '../kmod/module.ts';
 import { readModule } from '../kmod/read-module.ts';
 import type { OpenedImage } from '../oci/open-image.ts';
 import type { KernelRelease } from '../spec/kernel-release.ts';
 import { moduleNameOfPath } from '../spec/module-name.ts';
 import { type Base, readBaseModules } from './base.ts';
+import { hintsOf, linesOf } from './needs.ts';
 import type { PlacedDriver } from './place.ts';
 import type { LayerFile, LayerLink } from './tar.ts';
 
@@ -110,34 +111,6 @@ function neededOf(
     for (const other of merged.get(path) ?? []) if (!own.has(other)) needed.add(other);
   }
   return [...needed].sort();
-}
-
-/** Modules that a module asks to be loaded before and after itself. */
-function hintsOf(module: KernelModule): readonly string[] {
-  return [...listModinfo(module, 'softdep'), ...listModinfo(module, 'weakdep')]
-    .flatMap((line) => line.split(/\s+/))
-    .filter((word) => word !== '' && !word.endsWith(':'))
-    .map((name) => name.replaceAll('-', '_'));
-}
-
-function linesOf(dependencies: Uint8Array | undefined): ReadonlyMap<string, readonly string[]> {
-  const text = Buffer.from(dependencies ?? []).toString('latin1');
-  return new Map(
-    text.split('\n').flatMap((line): [string, readonly string[]][] => {
-      const colon = line.indexOf(':');
-      return colon < 0
-        ? []
-        : [
-            [
-              line.slice(0, colon),
-              line
-                .slice(colon + 1)
-                .split(' ')
-                .filter(Boolean),
-            ],
-          ];
-    }),
-  );
 }
 
 async function readHost(

@@ -3,6 +3,7 @@ import type { Cache } from '../io.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { hexOf } from '../oci/digest.ts';
 import { readLayerFiles, unpackLimit } from '../oci/layer-files.ts';
+import type { LayerEntry } from '../oci/layer-reader.ts';
 import type { Repository } from '../registry/repository.ts';
 import { keepLayerPaths, PathCollector } from './layer-paths.ts';
 import { packFiles, unpackFiles } from './packed-files.ts';
@@ -13,10 +14,24 @@ export interface LayerFacts {
   readonly files: ReadonlyMap<string, Uint8Array>;
   /** Paths of modules in this layer. */
   readonly modules: readonly string[];
+  /** Initramfs of the kernels: what stands at the path, and in a chunk of a commit under which name its bytes are. */
+  readonly initramfs: readonly InitramfsPlace[];
   /** Paths, and below `opaque` whole directories, that older layers no longer show. */
   readonly whiteouts: readonly string[];
   readonly opaque: readonly string[];
 }
+
+/** An initramfs in a layer. */
+export interface InitramfsPlace {
+  /** `usr/lib/modules/<kernel>/initramfs.img`. */
+  readonly path: string;
+  /** The entry of the tar that has its bytes. */
+  readonly entry: string;
+  readonly sizeBytes: number;
+}
+
+const INITRAMFS = /^usr\/lib\/modules\/[^/]+\/initramfs\.img$/;
+const OBJECTS = 'sysroot/ostree/repo/objects/';
 
 const WANTED =
   /^(?:usr\/lib\/modules\/[^/]+\/(?:modules\.[a-z.]+|symvers(?:\.gz|\.xz)?|config)|(?:usr\/lib|etc|usr\/local\/lib)\/depmod\.d\/[^/]+\.conf)$/;
@@ -49,6 +64,7 @@ export async function readLayerFacts(
   const modules = new Set<string>();
   const replaced: string[] = [];
   const collector = new PathCollector();
+  const finder = new InitramfsFinder();
   let namesLength = 0;
   const { files, whiteouts, opaque } = await readLayerFiles(() => repository.readBlob(layer), {
     maxBytes: unpackLimit(layer.sizeBytes),
@@ -57,6 +73,7 @@ export async function readLayerFacts(
     onEntry: (entry) => {
       const { path, type } = entry;
       collector.add(entry);
+      finder.add(entry);
       const isModule = MODULE.test(path);
       // What is neither a file nor a directory hides what older layers have there, too.
       const isReplaced = !['file', 'hardlink', 'directory'].includes(type) && isAboveModules(path);
@@ -75,6 +92,7 @@ export async function readLayerFacts(
   const facts = {
     files,
     modules: [...modules],
+    initramfs: finder.found,
     whiteouts: [...whiteouts.filter((path) => isAboveModules(path)), ...replaced],
     opaque: opaque.filter((path) => isAboveModules(path)),
   };
@@ -102,7 +120,7 @@ export function hides(
 }
 
 function keyOf(layer: Descriptor): string {
-  return `layer-facts-v3-${hexOf(layer.digest)}`;
+  return `layer-facts-v4-${hexOf(layer.digest)}`;
 }
 
 /** Says whether hiding a path can hide what we look for. */
@@ -117,11 +135,30 @@ function isAboveModules(path: string): boolean {
 function unpackFacts(packed: Uint8Array): LayerFacts | undefined {
   const unpacked = unpackFiles(packed);
   if (unpacked === undefined) return undefined;
-  const { modules, whiteouts, opaque } = unpacked.head;
-  if (!isTexts(modules) || !isTexts(whiteouts) || !isTexts(opaque)) return undefined;
-  return { files: unpacked.files, modules, whiteouts, opaque };
+  const { modules, initramfs, whiteouts, opaque } = unpacked.head;
+  if (!isTexts(modules) || !isTexts(whiteouts) || !isTexts(opaque) || !isPlaces(initramfs)) return undefined;
+  return { files: unpacked.files, modules, initramfs, whiteouts, opaque };
 }
 
 function isTexts(value: unknown): value is string[] {
   return Array.isArray(value) && value.every((item) => typeof item === 'string');
+}
+
+function isPlaces(value: unknown): value is InitramfsPlace[] {
+  return Array.isArray(value) && value.every((item) => typeof item === 'object' && item !== null);
+}
+
+/** In a chunk of a commit the bytes come under their checksum, and the path follows as a link to them. */
+class InitramfsFinder {
+  readonly found: InitramfsPlace[] = [];
+  #lastObject: { readonly path: string; readonly sizeBytes: number } | undefined;
+
+  add({ path, type, sizeBytes, linkPath }: LayerEntry): void {
+    if (type === 'file' && path.startsWith(OBJECTS)) this.#lastObject = { path, sizeBytes };
+    if (!INITRAMFS.test(path)) return;
+    if (type === 'file') this.found.push({ path, entry: path, sizeBytes });
+    const object = this.#lastObject;
+    if (type === 'hardlink' && object !== undefined && object.path === linkPath)
+      this.found.push({ path, entry: object.path, sizeBytes: object.sizeBytes });
+  }
 }

@@ -11,7 +11,8 @@ import type { KernelRelease } from '../spec/kernel-release.ts';
 import { moduleNameOfPath } from '../spec/module-name.ts';
 import { type Base, readBase } from './base.ts';
 import { type KernelFiles, readKernelFiles } from './kernel-files.ts';
-import { makeLayer } from './make-layer.ts';
+import { type LayeredInitramfs, layeredInitramfs } from './initramfs/initramfs-file.ts';
+import { makeLayer, makeStreamedLayer } from './make-layer.ts';
 import { depmodConfig, mergeWithBase } from './merge-base.ts';
 import { modulePath, type PlacedDriver, placeDriver } from './place.ts';
 import type { LayerFile } from './tar.ts';
@@ -33,6 +34,8 @@ export interface Layer extends NewLayer {
   readonly overridden: readonly { readonly name: string; readonly winner: string; readonly loser: string }[];
   /** Index files that were replaced, by name. */
   readonly indexes: readonly string[];
+  /** The initramfs, when a module is to be in it. */
+  readonly initramfs: LayeredInitramfs | undefined;
   /** What the base said, and what modprobe will find on a node. */
   readonly tree: LayeredTree;
 }
@@ -56,7 +59,10 @@ export interface LayeredTree {
  * @throws {LayerError} `INDEX_NOT_FOUND`, `PATH_CONFLICT`, `PATH_INVALID`; {ModuleError} `OVERRIDE_UNDECLARED` and as
  *   `mergeIndexes` does.
  */
-export async function layer(request: LayerRequest, io: Pick<Io, 'cache' | 'report'>): Promise<Layer> {
+export async function layer(
+  request: LayerRequest,
+  io: Pick<Io, 'cache' | 'report' | 'signal'>,
+): Promise<Layer> {
   const { image, kernel, drivers, modules } = request;
   const base = await readBase(image, kernel, io);
   const kernelFiles = await readKernelFiles(image, kernel, io);
@@ -73,16 +79,21 @@ export async function layer(request: LayerRequest, io: Pick<Io, 'cache' | 'repor
     ...[...merged.files].map(([name, bytes]) => ({ path: `usr/lib/modules/${kernel}/${name}`, bytes })),
     ...request.extraFiles,
   ];
+  const indexes = new Map([...base.indexes, ...merged.files]);
+  const initramfs = await layeredInitramfs({ image, kernel, drivers, indexes }, io);
   return {
-    ...(await makeLayer(files)),
+    ...(initramfs === undefined
+      ? await makeLayer(files)
+      : await makeStreamedLayer([...files, initramfs.file])),
     files,
+    initramfs,
     overridden: merged.overridden,
     indexes: [...merged.files.keys()].sort(),
     tree: {
       base,
       kernelFiles,
       symvers,
-      indexes: new Map([...base.indexes, ...merged.files]),
+      indexes,
       depmodConfig: depmodConfig({ base, ownConfig }),
     },
   };

@@ -12,6 +12,8 @@ export interface PlacedModule {
   /** In-tree modules that must not be loaded any more: the module's own name, or others. */
   readonly replaces: readonly string[];
   readonly parameters: Readonly<Record<string, string>>;
+  /** It goes into the initramfs, too. */
+  readonly initramfs?: boolean | undefined;
 }
 
 /** A driver, ready to be placed. */
@@ -53,11 +55,13 @@ export function placeDriver(driver: PlacedDriver, kernel: KernelRelease): LayerF
   ];
 }
 
-function autoloadLines({ modules }: PlacedDriver): string[] {
+/** Lines of `modules-load.d`. */
+export function autoloadLines({ modules }: Pick<PlacedDriver, 'modules'>): string[] {
   return modules.filter(({ autoload }) => autoload).map(({ name }) => name);
 }
 
-function modprobeLines({ modules, softdeps }: PlacedDriver): string[] {
+/** Lines of `modprobe.d`. */
+export function modprobeLines({ modules, softdeps }: Pick<PlacedDriver, 'modules' | 'softdeps'>): string[] {
   return [
     ...modules.flatMap(({ name, parameters }) => {
       const values = Object.entries(parameters).map(([key, value]) => `${key}=${quote(value)}`);

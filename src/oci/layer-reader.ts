@@ -232,7 +232,7 @@ function toEntry(header: Header): LayerEntry {
 /** Names that may hold what has to go: all others are left alone, which is much faster. */
 const NOT_PLAIN = /^\.{0,2}\/|^\.{1,2}$|\/[./]|\/$/;
 
-function plainPath(name: string): string {
+export function plainPath(name: string): string {
   if (name.length > MAX_PATH_LENGTH) throw invalid(`the path ${quoted(name)}... is too long`);
   if (!NOT_PLAIN.test(name)) return name;
   const parts = name.split('/').filter((part) => part !== '' && part !== '.');

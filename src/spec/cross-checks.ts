@@ -99,6 +99,17 @@ function checkDay1(set: Readonly<Record<string, unknown>>, report: Reporter): vo
       );
     }
   });
+  list(set['drivers']).forEach((driver, index) => {
+    if (!day1.includes(record(driver)['name'])) return;
+    list(record(driver)['modules']).forEach((module, at) => {
+      if (record(module)['initramfs'] !== true) return;
+      report(
+        ['drivers', index, 'modules', at, 'initramfs'],
+        'A driver of Day 1 is in no OS image, and so not in its initramfs',
+        'Leave "initramfs" out, or the driver out of "rollout.day1".',
+      );
+    });
+  });
   if (day1.length > 0 && record(set['publish'])['kmodImage'] === undefined) {
     report(
       path,

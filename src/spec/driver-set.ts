@@ -111,6 +111,8 @@ export interface ModuleSpec {
   readonly replaces: readonly ModuleName[];
   /** Values for `modprobe.d`: printable ASCII without `"`, `\` and `#`, so that double quotes always hold them. */
   readonly parameters: Readonly<Record<string, string>>;
+  /** Also in the initramfs, with all that it needs. */
+  readonly initramfs?: boolean | undefined;
 }
 
 /** Modules that are loaded before and after another, when they exist. */

@@ -117,6 +117,12 @@ const Module = z.strictObject({
   autoload: z.boolean().prefault(false).describe('Load it at each boot.'),
   replaces: z.array(moduleName).prefault([]).describe('In-tree modules that it takes the place of.'),
   parameters: z.record(text(values.PARAMETER_NAME), text(values.PARAMETER_VALUE)).prefault({}),
+  initramfs: z
+    .boolean()
+    .optional()
+    .describe(
+      'Also put it into the initramfs, with all that it needs: for what must be there before the root file system is. The layer then holds the initramfs of the OS image and an archive more.',
+    ),
 });
 
 const DriverEntry = z.strictObject({

@@ -1,5 +1,8 @@
 import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
+import { storeXz } from '../../src/kmod/xz-writer.ts';
+import { readInitramfs } from '../../src/layer/initramfs/read-initramfs.ts';
+import { writeInitramfs } from '../../src/layer/initramfs/write-cpio.ts';
 import { readCommitPaths } from '../../src/layer/commit-tree.ts';
 import { parseConfig } from '../../src/oci/config.ts';
 import { digestOf, parseDigest } from '../../src/oci/digest.ts';
@@ -54,7 +57,32 @@ function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
+const CPIO = writeInitramfs([
+  { path: 'usr/lib/modules/6.1.0/modules.dep', type: 'file', bytes: Buffer.from('a.ko:\n') },
+  { path: 'lib', type: 'symlink', target: 'usr/lib' },
+]);
+
+/** An archive is read in pieces, as it comes. */
+async function* pieces(bytes: Buffer): AsyncGenerator<Buffer> {
+  for (let at = 0; at < bytes.length; at += 37) yield bytes.subarray(at, at + 37);
+}
+
 fuzz([
+  {
+    name: 'readInitramfs()',
+    seeds: [
+      CPIO,
+      gzipSync(CPIO),
+      Buffer.concat([CPIO, gzipSync(CPIO), Buffer.alloc(8), CPIO]),
+      storeXz(CPIO),
+    ],
+    parse: (bytes) =>
+      readInitramfs(pieces(bytes), {
+        wants: () => true,
+        onEntry: () => undefined,
+        onContent: () => undefined,
+      }),
+  },
   {
     name: 'walkLayer()',
     seeds: LAYERS,

@@ -59,7 +59,7 @@ describe('readLayerFacts()', () => {
   it('learns anew what was kept badly', async () => {
     const { read, layersRead, cache, layer } = await open(asFiles({ [`${MODULES}/modules.dep`]: 'dep' }));
     const good = plain(await read());
-    const key = `layer-facts-v3-${layer.digest.slice('sha256:'.length)}`;
+    const key = `layer-facts-v4-${layer.digest.slice('sha256:'.length)}`;
     const kept = Buffer.from((await cache.get(key)) ?? []);
     const damaged = [
       Buffer.alloc(0),
@@ -92,7 +92,7 @@ describe('readLayerFacts()', () => {
         ),
         async (bytes) => {
           await cache.put(
-            `layer-facts-v3-${layer.digest.slice('sha256:'.length)}`,
+            `layer-facts-v4-${layer.digest.slice('sha256:'.length)}`,
             Buffer.concat([bytes, Buffer.from('\n')]),
           );
 
@@ -113,7 +113,13 @@ describe('readLayerFacts()', () => {
 });
 
 describe('hides()', () => {
-  const facts: LayerFacts = { files: new Map(), modules: [], whiteouts: ['usr/a'], opaque: ['usr/b'] };
+  const facts: LayerFacts = {
+    files: new Map(),
+    modules: [],
+    initramfs: [],
+    whiteouts: ['usr/a'],
+    opaque: ['usr/b'],
+  };
 
   it.each([
     ['usr/a', true],

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { findQemu } from '../../src/engine/qemu.ts';
-import { type InitramfsEntry, writeInitramfs } from '../../src/verify/boot/cpio.ts';
+import { type InitramfsEntry, writeInitramfs } from '../../src/layer/initramfs/write-cpio.ts';
 import { writeVariableStore } from '../../src/verify/boot/efi-variables.ts';
 import { enrolmentVariables } from '../../src/verify/boot/enrolment.ts';
 import type { DebianKernel } from '../support/kernels.ts';

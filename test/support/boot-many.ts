@@ -6,7 +6,7 @@ import { findQemu } from '../../src/engine/qemu.ts';
 import { makeThrowAwayKey } from '../../src/sign/throw-away-key.ts';
 import type { LoadOutcome } from '../../src/verify/boot/boot-report.ts';
 import type { GuestConsole } from '../../src/verify/boot/console.ts';
-import type { InitramfsEntry } from '../../src/verify/boot/cpio.ts';
+import type { InitramfsEntry } from '../../src/layer/initramfs/write-cpio.ts';
 import type { EnrolPlace } from '../../src/verify/boot/enrolment.ts';
 import { type GuestTask, makeGuestInitramfs, runGuest } from '../../src/verify/boot/guest.ts';
 import { judgeStep } from '../../src/verify/boot/outcome.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { findFirmware } from '../../src/engine/firmware.ts';
 import { FILES, firmwareArguments } from '../../src/engine/machines.ts';
-import { type InitramfsEntry, writeInitramfs } from '../../src/verify/boot/cpio.ts';
+import { type InitramfsEntry, writeInitramfs } from '../../src/layer/initramfs/write-cpio.ts';
 import { type EfiVariable, writeVariableStore } from '../../src/verify/boot/efi-variables.ts';
 import { decompressModule } from '../../src/kmod/compression.ts';
 import { type DebianKernel } from './kernels.ts';

@@ -1,6 +1,6 @@
 import { BootError } from '../../errors.ts';
 import type { KernelRelease } from '../../spec/kernel-release.ts';
-import type { InitramfsEntry } from './cpio.ts';
+import type { InitramfsEntry } from '../../layer/initramfs/write-cpio.ts';
 import { selectModules } from './module-set.ts';
 import type { Root } from './root.ts';
 import { collectUserland } from './userland.ts';

@@ -1,7 +1,7 @@
 import type { Emulator, GuestRun } from '../../engine/emulator.ts';
 import type { Arch } from '../../oci/arch.ts';
 import { type GuestConsole, LAST_WORDS, parseConsole } from './console.ts';
-import { type InitramfsEntry, writeInitramfs } from './cpio.ts';
+import { type InitramfsEntry, writeInitramfs } from '../../layer/initramfs/write-cpio.ts';
 import { type Enrolment, enrolmentVariables } from './enrolment.ts';
 import { writeVariableStore } from './efi-variables.ts';
 import { INIT_SCRIPT } from './init.generated.ts';

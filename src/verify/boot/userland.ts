@@ -1,4 +1,4 @@
-import type { InitramfsEntry } from './cpio.ts';
+import type { InitramfsEntry } from '../../layer/initramfs/write-cpio.ts';
 import { findElfNeeds } from './elf-needs.ts';
 import { follow, type Found, type Root } from './root.ts';
 

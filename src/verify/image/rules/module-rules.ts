@@ -158,7 +158,7 @@ function initramfs({ tree, kernel, baseIndexes }: LintInput): Finding[] {
       path: first,
       layer: tree.entries.get(first)?.layer.descriptor.digest,
       message: `the initramfs was not made anew: where it holds ${namesOf(replaced.map(moduleNameOfPath))}, the module of the base is loaded before the one of this image can be`,
-      hint: 'That matters for drivers of disks and network cards that are needed early; keep them out with rd.driver.blacklist= on the command line of the kernel.',
+      hint: 'That matters for drivers of disks and network cards that are needed early: say "initramfs: true" for the module in the spec, or keep the other out with rd.driver.blacklist= on the command line of the kernel.',
     },
   ];
 }

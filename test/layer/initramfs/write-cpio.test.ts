@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type InitramfsEntry, writeInitramfs } from '../../../src/verify/boot/cpio.ts';
+import { type InitramfsEntry, writeInitramfs } from '../../../src/layer/initramfs/write-cpio.ts';
 
 const ENTRIES: readonly InitramfsEntry[] = [
   { path: 'usr/bin/tool', type: 'file', bytes: Buffer.from('tool'), mode: 0o755 },
