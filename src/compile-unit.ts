@@ -108,7 +108,9 @@ async function readIfThere(path: string, files: Io['files']): Promise<string | n
 
 /** Temporary directories, sources that are checked out, what is copied out of a container. */
 function workspaceFailure({ id }: CompileUnit, error: FileFailure): CompileError {
-  const where = error.path === undefined ? '' : ` in ${error.path}`;
+  // What is copied has room already; what it is copied to has none.
+  const path = 'dest' in error && typeof error.dest === 'string' ? error.dest : error.path;
+  const where = path === undefined ? '' : ` in ${path}`;
   return new CompileError(
     'WORKSPACE_FAILED',
     `Cannot compile ${id}: cannot work${where}: ${reasonOf(error) ?? error.message}`,

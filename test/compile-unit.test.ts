@@ -100,13 +100,18 @@ describe('compileUnit()', () => {
     let isFull = true;
     const fail = (): void => {
       if (isFull)
-        throw Object.assign(new Error('ENOSPC'), { code: 'ENOSPC', syscall: 'write', path: '/scratch/a.o' });
+        throw Object.assign(new Error('ENOSPC'), {
+          code: 'ENOSPC',
+          syscall: 'copyfile',
+          path: '/engine/a.ko',
+          dest: '/scratch/a.ko',
+        });
     };
     await withWorld(async ({ io, directory, unit, builds }) => {
       await expect(compileNow(unit, optionsIn(directory), io)).rejects.toMatchObject({
         name: 'CompileError',
         code: 'WORKSPACE_FAILED',
-        message: `Cannot compile hello for ${unit.kernel}: cannot work in /scratch/a.o: no space is left there`,
+        message: `Cannot compile hello for ${unit.kernel}: cannot work in /scratch/a.ko: no space is left there`,
         hint: expect.stringContaining('TMPDIR') as string,
       });
       isFull = false;
