@@ -2,6 +2,7 @@ import { join, resolve } from 'node:path';
 import type { Engine, EngineOptions } from '../src/engine/engine.ts';
 import type { Report } from '../src/events.ts';
 import type { Io } from '../src/io.ts';
+import { makeCredentials } from '../src/registry/credentials.ts';
 import { makeImages } from '../src/registry/images.ts';
 import { loadMirrors } from '../src/registry/mirror-files.ts';
 import { makeWeb } from '../src/registry/web.ts';
@@ -59,18 +60,19 @@ export async function makeIo(
     signal,
   });
   let engine: Promise<Engine> | undefined;
+  const images = makeImages({
+    authFile,
+    mirrors,
+    insecureRegistries: flags.insecureRegistry ?? [],
+    caFiles: (flags.caFile ?? []).map(inCwd),
+    certDirs: (flags.certDir ?? []).map(inCwd),
+    env,
+    cwd,
+    report,
+    signal,
+  });
   return {
-    images: makeImages({
-      authFile,
-      mirrors,
-      insecureRegistries: flags.insecureRegistry ?? [],
-      caFiles: (flags.caFile ?? []).map(inCwd),
-      certDirs: (flags.certDir ?? []).map(inCwd),
-      env,
-      cwd,
-      report,
-      signal,
-    }),
+    images,
     web,
     releaseTrust: releaseTrustOf(flags, cwd, { web, files, cache, report, now, signal }),
     cache,
@@ -79,6 +81,7 @@ export async function makeIo(
     engine: () =>
       (engine ??= findEngineOf(context, async () => ({
         ...engineFlags(flags, authFile),
+        ...{ images, credentials: makeCredentials({ authFile, env, signal }) },
         ...(await certificatesOf(flags, { context, inCwd })),
         ...(mirrorSets.length > 0
           ? { registriesFile: await writeRegistriesConf(mirrors, context) }

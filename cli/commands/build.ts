@@ -37,7 +37,10 @@ export function buildCommand(context: CliContext): Command {
         'build some images only, by driver, release, arch, stream, kernel or flavour; may be repeated',
       ),
     )
-    .option('--engine <program>', 'container engine that compiles (default: $KMODLAYER_ENGINE, else podman)')
+    .option(
+      '--engine <engine>',
+      'what compiles: podman, buildah, docker, a path, or unix:///SOCKET (default: $KMODLAYER_ENGINE, else the first found)',
+    )
     .addOption(
       new Option(
         '-j, --jobs <number>',
@@ -73,6 +76,8 @@ export function buildCommand(context: CliContext): Command {
 Environment:
   KMODLAYER_ENGINE, KMODLAYER_ENGINE_ARGS, KMODLAYER_BUILD_ARGS
       container engine, arguments before its subcommands, and arguments of its "build"
+  DOCKER_HOST, DOCKER_TLS_VERIFY, DOCKER_CERT_PATH
+      where the API of Docker is, and how it is reached
   SOURCE_DATE_EPOCH
       time that images are said to be made at (default: that of their base)
 

@@ -1,7 +1,8 @@
 import { constants } from 'node:fs';
 import { access, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { findEngine, readEngineOptions } from '../../src/engine/find-engine.ts';
+import { findEngine, KNOWN_ENGINES, readEngineOptions } from '../../src/engine/find-engine.ts';
+import type { EngineOptions } from '../../src/engine/engine.ts';
 import { findFirmware } from '../../src/engine/firmware.ts';
 import { runProcess } from '../../src/engine/process.ts';
 import { findQemuProgram } from '../../src/engine/qemu.ts';
@@ -18,7 +19,7 @@ export async function checkMachine({ context }: CheckOptions): Promise<readonly 
   const { env, signal } = context;
   return [
     { name: 'node', status: 'ok', detail: process.version },
-    await checkEngine(env, signal),
+    ...(await checkEngines(env, signal)),
     await checkProgram('git', 'Only drivers with a git source need it.', signal),
     await checkSpace('cache', cacheDirectory(env)),
     await checkSpace('temporary files', temporaryRoot(env)),
@@ -28,15 +29,29 @@ export async function checkMachine({ context }: CheckOptions): Promise<readonly 
   ];
 }
 
-async function checkEngine(env: CheckOptions['context']['env'], signal: AbortSignal): Promise<CheckResult> {
-  const options = readEngineOptions(env);
+/** The engine that was chosen, or each that could be: one is enough. */
+async function checkEngines(
+  env: CheckOptions['context']['env'],
+  signal: AbortSignal,
+): Promise<readonly CheckResult[]> {
+  const { program, ...options } = readEngineOptions(env);
+  if (program !== undefined) return [await checkEngine('container engine', { ...options, program }, signal)];
+  const checks: CheckResult[] = [];
+  for (const name of KNOWN_ENGINES) {
+    checks.push(await checkEngine(`container engine ${name}`, { ...options, program: name }, signal));
+  }
+  return checks;
+}
+
+async function checkEngine(name: string, options: EngineOptions, signal: AbortSignal): Promise<CheckResult> {
   try {
     const engine = await findEngine(options, signal);
-    return { name: 'container engine', status: 'ok', detail: `${engine.name} ${engine.version}` };
+    return { name, status: 'ok', detail: `${engine.name} ${engine.version}` };
   } catch (error) {
-    const { detail } = failed('container engine', error);
-    const hint = 'Only compiling needs one: install podman, or name it with KMODLAYER_ENGINE.';
-    return { name: 'container engine', status: 'warning', detail, hint };
+    const { detail } = failed(name, error);
+    const hint =
+      'Only compiling needs an engine, and one is enough: install podman, or name one with KMODLAYER_ENGINE.';
+    return { name, status: 'warning', detail, hint };
   }
 }
 

@@ -1,5 +1,7 @@
 import type { Arch } from '../oci/arch.ts';
 import type { Reference } from '../oci/reference.ts';
+import type { Credentials } from '../registry/credentials.ts';
+import type { Images } from '../registry/repository.ts';
 
 /** A secret that is mounted while a build runs. Only its file name is ever handed on, never its content. */
 export interface BuildSecret {
@@ -60,7 +62,7 @@ export interface PullRequest {
 
 /** A container engine that can build. */
 export interface Engine {
-  /** `podman`, and later `buildah` or `docker`. */
+  /** `podman`, `buildah` or `docker`; `podman API` where podman answers on a socket. */
   readonly name: string;
   /** Version, as the engine prints it. */
   readonly version: string;
@@ -87,11 +89,11 @@ export interface Engine {
 
 /** How an engine is set up; hosts with odd cgroups need extra arguments. */
 export interface EngineOptions {
-  /** Program, for instance `podman` or a path. */
+  /** Program, for instance `podman` or a path; or the address of a Docker API, for instance `unix:///run/docker.sock`. */
   readonly program: string;
-  /** Arguments before the subcommand, for instance `--root DIR`. */
+  /** Arguments before the subcommand, for instance `--root DIR`; an API has none. */
   readonly globalArguments: readonly string[];
-  /** Arguments of `build`, for instance `--isolation chroot --network host`. */
+  /** Arguments of `build`, for instance `--isolation chroot --network host`. An API takes some of them. */
   readonly buildArguments: readonly string[];
   /** Credentials file that the engine pulls with. */
   readonly authFile?: string;
@@ -101,4 +103,10 @@ export interface EngineOptions {
   readonly isInsecure?: boolean;
   /** A registries.conf with mirrors to use instead of the host's. */
   readonly registriesFile?: string;
+  /** Finds credentials for an API, which reads no files of this machine. */
+  readonly credentials?: Credentials;
+  /** Reads images for an API that cannot fetch them itself: from layouts, mirrors, with certificates of the user's. */
+  readonly images?: Images;
+  /** Environment of the command: `DOCKER_HOST`, `DOCKER_TLS_VERIFY`, `DOCKER_CERT_PATH`. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
 }

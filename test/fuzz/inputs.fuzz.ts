@@ -1,3 +1,4 @@
+import { makeProgress } from '../../src/engine/docker/progress.ts';
 import type { CompiledDriver } from '../../src/compile/compile.ts';
 import { packDriver, unpackDriver } from '../../src/compile/kept-driver.ts';
 import { digestOf } from '../../src/oci/digest.ts';
@@ -42,6 +43,9 @@ const COMPILED: CompiledDriver = {
   symvers: '0x1 kl_add kl_base EXPORT_SYMBOL\n',
   source: { type: 'directory', digest: digestOf(Buffer.from('source')) },
 };
+const API_ANSWER = Buffer.from(
+  '{"id":"moby.buildkit.trace","aux":"Gl0KR3NoYTI1Njo5MjBkN2U3NTYzYzdmOTdjYTVhYzY1NzY5Nzg0MzY3Njk4MTE2ZDIxMjMwODE4Y2U5YjIwOGQ4MmYxMDJlMzU1EgsI4e+q2AYQ/I7aUhgBIgNoaQo="}\n{"stream":"a\\n"}\n',
+);
 const CONSOLE = Buffer.from(
   [
     '[    0.000000] Linux version 6.1.0-56-amd64',
@@ -150,4 +154,11 @@ fuzz([
   { name: 'parseConsole()', seeds: [CONSOLE], parse: (bytes) => parseConsole(bytes) },
   { name: 'findElfNeeds()', seeds: [PROGRAM], parse: (bytes) => findElfNeeds(bytes) },
   { name: 'findPeHash()', seeds: [PE], parse: (bytes) => findPeHash(bytes) },
+  { name: 'makeProgress()', seeds: [API_ANSWER], parse: parseProgress },
 ]);
+
+function parseProgress(bytes: Uint8Array): void {
+  const progress = makeProgress(() => undefined);
+  progress.write(bytes);
+  progress.end();
+}

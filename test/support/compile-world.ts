@@ -33,7 +33,7 @@ export async function startCompileWorld(): Promise<CompileWorld> {
   const registry = await startWorldRegistry();
   const directory = mkdtempSync(join(tmpdir(), 'kmodlayer-e2e-'));
   const storage = mkdtempSync('/var/tmp/kmodlayer-e2e-');
-  const basic = readEngineOptions(process.env);
+  const basic = { ...readEngineOptions(process.env), program: 'podman' };
   const globalArguments = [
     ...basic.globalArguments,
     ...['--root', join(storage, 'root'), '--runroot', join(storage, 'run')],

@@ -22,9 +22,10 @@ fail() {
 }
 
 PACKAGES=(
-  apache2-utils binutils buildah busybox-static ca-certificates chromium cpio crun docker-registry e2fsprogs efitools
-  fonts-dejavu-core gcc-12 git gpg gpg-agent kmod libelf1 linux-kbuild-6.1 make mmdebstrap mokutil opensc openssl ostree ovmf podman
-  poppler-utils qemu-system-x86 runc sbsigntool shellcheck skopeo softhsm2 systemd umoci uidmap xz-utils zstd
+  apache2-utils binutils buildah busybox-static ca-certificates chromium cpio crun docker-registry docker.io e2fsprogs
+  efitools fonts-dejavu-core gcc-12 git gpg gpg-agent kmod libelf1 linux-kbuild-6.1 make mmdebstrap mokutil opensc openssl ostree
+  ovmf podman poppler-utils qemu-system-x86 runc sbsigntool shellcheck skopeo softhsm2 systemd uidmap umoci xz-utils
+  zstd
 )
 
 install_packages() {
@@ -38,8 +39,10 @@ install_packages() {
   apt-get update -qq
   apt-get install -y -qq --no-install-recommends "${missing[@]}" >"$world/apt.log" 2>&1 </dev/null ||
     { tail -n 20 "$world/apt.log" >&2; fail "apt-get install (all of it is in $world/apt.log)"; }
-  # The package starts a registry of its own on port 5000; nothing here wants it.
-  if command -v systemctl >/dev/null; then systemctl disable --now docker-registry >/dev/null 2>&1 || true; fi
+  # The packages start a registry on port 5000, and a daemon; suites start their own.
+  if command -v systemctl >/dev/null; then
+    systemctl disable --now docker-registry docker.service docker.socket containerd >/dev/null 2>&1 || true
+  fi
 }
 
 # Kernels of a series that have headers, too, oldest first.

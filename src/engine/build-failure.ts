@@ -5,38 +5,46 @@ import { withoutCredentials } from '../without-credentials.ts';
 const TAIL_LINES = 40;
 
 /**
- * The error that a failed `podman pull` stands for.
+ * The error that a failed pull stands for.
  *
  * @param image As it was asked for.
- * @param lines What podman printed.
+ * @param lines What the engine printed.
  */
-export function failureOfPull(image: string, lines: readonly string[]): RegistryError | CompileError {
-  const state = findPodmanError(lines);
-  return findRegistryFailure(state, image) ?? engineFailure(`Cannot fetch ${image}`, state, lines);
+export function failureOfPull(
+  image: string,
+  lines: readonly string[],
+  engine = 'podman',
+): RegistryError | CompileError {
+  const state = findLastError(lines);
+  return (
+    findRegistryFailure(state, image) ?? engineFailure(`Cannot fetch ${image}`, state, { lines, engine })
+  );
 }
 
 /**
- * The error that a failed `podman build` stands for: a registry that said no, a Containerfile or driver that did not
+ * The error that a failed build stands for: a registry that said no, a Containerfile or driver that did not
  * build, or an engine that could not run it.
  *
- * @param lines What podman printed.
+ * @param lines What the engine printed.
  */
-export function failureOfBuild(lines: readonly string[]): RegistryError | CompileError {
-  const state = findPodmanError(lines);
+export function failureOfBuild(lines: readonly string[], engine = 'podman'): RegistryError | CompileError {
+  const state = findLastError(lines);
+  const printed = { lines, engine };
   const registryFailure = findRegistryFailure(state, findImage(state));
   if (registryFailure !== undefined) return registryFailure;
   if (lines.slice(-TAIL_LINES).some((line) => /exec format error/i.test(line))) {
     return engineFailure(
       'Cannot run programs of another architecture',
       'exec format error',
-      lines,
+      printed,
       FOREIGN_HINT,
     );
   }
   const runtimeError = lines.findLast((line) =>
     /^error running container: from \S+ creating container/.test(line),
   );
-  if (runtimeError !== undefined) return engineFailure('Cannot start a build container', runtimeError, lines);
+  if (runtimeError !== undefined)
+    return engineFailure('Cannot start a build container', runtimeError, printed);
   const isOfBuild = /^building at STEP |^FROM requires|The target ".*" was not found/.test(state);
   if (isOfBuild && !/no space left on device/.test(state)) {
     return new CompileError('COMPILE_FAILED', `Cannot build the driver: ${state}`, {
@@ -44,28 +52,33 @@ export function failureOfBuild(lines: readonly string[]): RegistryError | Compil
       logTail: tailOf(lines),
     });
   }
-  return engineFailure('Cannot build with podman', state, lines);
+  return engineFailure(`Cannot build with ${engine}`, state, printed);
 }
 
 const FOREIGN_HINT =
   'Build on a machine of that architecture, or install qemu-user-static so that it can be emulated.';
 
+interface Printed {
+  readonly lines: readonly string[];
+  readonly engine: string;
+}
+
 function engineFailure(
   what: string,
   state: string,
-  lines: readonly string[],
-  hint = hintOfEngineFailure(state),
+  { lines, engine }: Printed,
+  hint = hintOfEngineFailure(state, engine),
 ): CompileError {
   return new CompileError('ENGINE_FAILED', `${what}: ${state}`, { hint, logTail: tailOf(lines) });
 }
 
-function hintOfEngineFailure(state: string): string {
-  if (/no space left on device/.test(state)) return 'Free disk space where podman keeps its storage.';
-  return 'Try "podman build" by hand; a host without cgroups or user namespaces needs further arguments, for instance --isolation chroot.';
+function hintOfEngineFailure(state: string, engine: string): string {
+  if (/no space left on device/.test(state)) return `Free disk space where ${engine} keeps its storage.`;
+  return `Try "${engine} build" by hand; a host without cgroups or user namespaces needs further arguments, for instance --isolation chroot.`;
 }
 
-/** The last line in which podman says what failed, without its prefix. */
-function findPodmanError(lines: readonly string[]): string {
+/** The last line in which the engine says what failed, without its prefix. */
+function findLastError(lines: readonly string[]): string {
   const line =
     lines.findLast((candidate) => candidate.startsWith('Error: ')) ?? lines.at(-1) ?? 'it said nothing';
   return withoutCredentials(line.replace(/^Error: /, '').slice(0, 2000));

@@ -2,15 +2,16 @@ import { lstat, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve, sep } from 'node:path';
 import { CompileError } from '../errors.ts';
-import type { Build, BuildAsset, EngineOptions } from './engine.ts';
-import type { BuildPaths, PodmanStorage } from './podman-arguments.ts';
-import { makeStorageArguments } from './podman-arguments.ts';
+import { makeStorageArguments, type BuildPaths, type StorageEngine } from './build-arguments.ts';
+import type { Build, BuildAsset } from './engine.ts';
+import { ignoreFileOf } from './ignore-file.ts';
 import { runProcess, type ProcessResult } from './process.ts';
+import type { Storage } from './storage-program.ts';
 
 /** A directory in which a request builds, and which takes all that it made with it when it goes. */
 export interface Scratch {
   readonly directory: string;
-  /** Where podman puts its temporary files. */
+  /** Where the engine puts its temporary files. */
   readonly temporary: string;
   /** Where the last build leaves its files: `output` in `directory`. */
   readonly output: string;
@@ -22,21 +23,18 @@ export interface Scratch {
 }
 
 /**
- * Makes a scratch directory beside the user's storage, so that it lies on a file system that podman can work on.
+ * Makes a scratch directory beside the user's storage, so that it lies on a file system that the engine can work on.
  *
  * @throws Node's error when no directory can be made.
  */
-export async function makeScratch(
-  options: EngineOptions,
-  storage: PodmanStorage,
-  assets: readonly BuildAsset[],
-): Promise<Scratch> {
+export async function makeScratch(engine: StorageEngine, assets: readonly BuildAsset[]): Promise<Scratch> {
+  const { storage } = engine;
   const base = await makeDirectory(dirname(storage.root));
   const at = (...names: readonly string[]): string => join(base, ...names);
   // podman refuses a runroot of more than 50 characters, which a home directory easily exceeds.
   const short = await mkdtemp(`/tmp/kmodlayer-podman-${process.pid}-`);
   const paths = { root: at('root'), runRoot: join(short, 'run'), libpod: join(short, 'libpod') };
-  const globalArguments = makeStorageArguments(options, storage, paths);
+  const globalArguments = makeStorageArguments(engine, paths);
   for (const name of ['assets', 'empty', 'temporary', 'output']) await mkdir(at(name), { mode: 0o700 });
   for (const asset of assets) await writeAsset(at('assets'), asset);
   return {
@@ -63,9 +61,9 @@ export async function makeScratch(
       };
     },
     async remove() {
-      const run = makeRunner(options, globalArguments, storage);
+      const run = makeRunner(engine, globalArguments);
       await endContainers(at('temporary'), storage, run);
-      await removeContainers(paths.root, run);
+      await removeContainers(paths.root, engine, run);
       await endPauseProcess(paths.libpod);
       for (const path of [base, short]) await removeTree(path, storage, run);
     },
@@ -74,21 +72,20 @@ export async function makeScratch(
 
 /** How the cleaning up runs programs: also after an interrupt, so it listens to no signal of the request. */
 interface Runner {
-  /** podman on the scratch storage. */
-  readonly podman: (args: readonly string[]) => Promise<ProcessResult>;
-  /** A program as the owner of what podman made, which for a rootless one is a user namespace of its own. */
+  /** The engine on the scratch storage. */
+  readonly engine: (args: readonly string[]) => Promise<ProcessResult>;
+  /** A program as the owner of what the engine made, which for a rootless one is a user namespace of its own. */
   readonly asOwner: (program: string, args: readonly string[]) => Promise<ProcessResult>;
 }
 
 function makeRunner(
-  options: EngineOptions,
+  { options, storage: { isRootless } }: StorageEngine,
   globalArguments: readonly string[],
-  { isRootless }: PodmanStorage,
 ): Runner {
   const { signal } = new AbortController();
   const { program } = options;
   return {
-    podman: (args) => runProcess({ program, args: [...globalArguments, ...args], signal }),
+    engine: (args) => runProcess({ program, args: [...globalArguments, ...args], signal }),
     asOwner: (owned, args) =>
       isRootless
         ? runProcess({ program, args: [...options.globalArguments, 'unshare', owned, ...args], signal })
@@ -116,28 +113,17 @@ async function writeAsset(directory: string, asset: BuildAsset): Promise<void> {
   await writeFile(path, asset.text, { mode: 0o644 });
 }
 
-/** `.git` is never seen by a build, because no digest of a source tells of it. */
-async function ignoreFileOf(build: Build): Promise<string> {
-  const own = '.git\n**/.git\n';
-  if (build.isForeign !== true || build.context === undefined) return own;
-  for (const name of ['.containerignore', '.dockerignore']) {
-    const text = await readFile(join(build.context, name), 'utf8').catch(() => undefined);
-    if (text !== undefined) return `${text}\n${own}`;
-  }
-  return own;
-}
-
 /** An interrupted podman leaves its container running, in no process group of ours, when a runtime such as crun made it. */
-async function endContainers(temporary: string, { runtime }: PodmanStorage, run: Runner): Promise<void> {
+async function endContainers(temporary: string, { runtime }: Storage, run: Runner): Promise<void> {
   const bundles = (await readdir(temporary)).filter((name) => /^buildah[0-9]+$/.test(name));
   for (const bundle of bundles) await run.asOwner(runtime, ['delete', '--force', `buildah-${bundle}`]);
 }
 
-async function removeContainers(root: string, run: Runner): Promise<void> {
+async function removeContainers(root: string, { program }: StorageEngine, run: Runner): Promise<void> {
   if (!(await isThere(root))) return;
-  const listed = await run.podman(['ps', '--all', '--quiet', '--external', '--no-trunc']);
+  const listed = await run.engine(program.listCommand);
   const ids = listed.output.split('\n').filter((id) => /^[0-9a-f]{12,64}$/.test(id));
-  if (ids.length > 0) await run.podman(['rm', '--force', '--', ...ids]);
+  if (ids.length > 0) await run.engine([...program.removeCommand, ...ids]);
 }
 
 /** A rootless podman keeps its user namespace alive with a process, one for each of its temporary directories. */
@@ -151,7 +137,7 @@ async function endPauseProcess(libpod: string): Promise<void> {
   }
 }
 
-async function removeTree(path: string, { isRootless }: PodmanStorage, run: Runner): Promise<void> {
+async function removeTree(path: string, { isRootless }: Storage, run: Runner): Promise<void> {
   await unmountBelow(path);
   try {
     await rm(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });

@@ -4,9 +4,9 @@ import { join, resolve } from 'node:path';
 import { RegistryError } from '../errors.ts';
 import { hexOf, type Digest } from '../oci/digest.ts';
 import { formatReference, pinned, type LayoutReference } from '../oci/reference.ts';
-import type { EngineOptions, PullRequest } from './engine.ts';
-import { environmentOf, makePullArguments } from './podman-arguments.ts';
-import { failureOfPull } from './podman-failure.ts';
+import { environmentOf, makePullArguments, type StorageEngine } from './build-arguments.ts';
+import type { PullRequest } from './engine.ts';
+import { failureOfPull } from './build-failure.ts';
 import { runProcess } from './process.ts';
 
 const OCI_MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
@@ -17,29 +17,29 @@ const OCI_MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
  * @throws {RegistryError} `UNAUTHORIZED`, `FORBIDDEN`, `NOT_FOUND`, `UNREACHABLE`.
  * @throws {CompileError} `ENGINE_FAILED`.
  */
-export async function pullImage(options: EngineOptions, request: PullRequest): Promise<string> {
+export async function pullImage(engine: StorageEngine, request: PullRequest): Promise<string> {
   const { image, signal } = request;
   if (image.transport === 'oci' && image.digest !== undefined) {
-    return pullFromLayout(options, request, { ...image, digest: image.digest });
+    return pullFromLayout(engine, request, { ...image, digest: image.digest });
   }
   const name = formatReference(image.digest === undefined ? image : pinned(image, image.digest));
-  const there = await findImage(options, name, signal);
-  return there?.id ?? (await fetchImage(options, request, name));
+  const there = await findImage(engine, name, signal);
+  return there?.id ?? (await fetchImage(engine, request, name));
 }
 
 /**
- * podman cannot pick an image out of a layout by digest, so it gets a layout with this image alone, whose blobs are
+ * Neither podman nor buildah can pick an image out of a layout by digest, so they get a layout with this image alone, whose blobs are
  * those of the other.
  */
 async function pullFromLayout(
-  options: EngineOptions,
+  engine: StorageEngine,
   request: PullRequest,
   image: LayoutReference & { readonly digest: Digest },
 ): Promise<string> {
-  // podman makes up a name from the path; newer ones take it from the annotation.
+  // They make up a name from the path; newer ones take it from the annotation.
   const path = `kmodlayer/from-layout-${hexOf(image.digest)}`;
   const name = `localhost/${path}:latest`;
-  const there = await findImage(options, name, request.signal);
+  const there = await findImage(engine, name, request.signal);
   if (there?.digest === image.digest) return there.id;
   const directory = await mkdtemp(join(tmpdir(), `kmodlayer-pull-${process.pid}-`));
   try {
@@ -55,7 +55,7 @@ async function pullFromLayout(
       annotations: { 'org.opencontainers.image.ref.name': name },
     };
     await writeFile(join(layout, 'index.json'), JSON.stringify({ schemaVersion: 2, manifests: [manifest] }));
-    return await fetchImage(options, request, `oci:${path}`, directory);
+    return await fetchImage(engine, request, `oci:${path}`, directory);
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
@@ -77,28 +77,20 @@ function mediaTypeOf(manifest: Buffer): string {
 }
 
 async function findImage(
-  options: EngineOptions,
+  { options, program }: StorageEngine,
   image: string,
   signal: AbortSignal,
 ): Promise<{ readonly id: string; readonly digest: string } | undefined> {
-  const args = [
-    ...options.globalArguments,
-    'image',
-    'inspect',
-    '--format',
-    '{{.Id}} {{.Digest}}',
-    '--',
-    image,
-  ];
+  const args = [...options.globalArguments, ...program.inspectCommand(image)];
   const result = await runProcess({ program: options.program, args, env: environmentOf(options), signal });
   const [, id, digest] = /^(?:sha256:)?([0-9a-f]{64}) (\S*)$/m.exec(result.output) ?? [];
   if (result.exitCode !== 0 || id === undefined || digest === undefined) return undefined;
   return { id, digest };
 }
 
-/** What podman writes meanwhile goes into a directory of ours, which an interrupt takes with it. */
+/** What is written meanwhile goes into a directory of ours, which an interrupt takes with it. */
 async function fetchImage(
-  options: EngineOptions,
+  { options, program }: StorageEngine,
   request: PullRequest,
   name: string,
   directory?: string,
@@ -118,7 +110,7 @@ async function fetchImage(
     });
     const id = /^(?:sha256:)?([0-9a-f]{64})$/m.exec(result.output)?.[1];
     if (result.exitCode !== 0 || id === undefined)
-      throw failureOfPull(formatReference(request.image), result.tail);
+      throw failureOfPull(formatReference(request.image), result.tail, program.name);
     return id;
   } finally {
     await rm(temporary, { recursive: true, force: true });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { failureOfBuild, failureOfPull } from '../../src/engine/podman-failure.ts';
+import { failureOfBuild, failureOfPull } from '../../src/engine/build-failure.ts';
 
 // What podman 4.3 printed.
 const SOURCE = 'Error: initializing source docker://quay.example.com/a/b:c:';
