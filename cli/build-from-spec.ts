@@ -32,7 +32,7 @@ import { VERSION } from './version.ts';
  */
 export async function buildFromSpec(flags: BuildFlags, context: CliContext): Promise<void> {
   const { io, events } = await makeBuildIo(flags, context);
-  const set = withThrowAwayKey(await readSpec(flags.file, io, context), flags, context);
+  const set = withThrowAwayKey(await readSpec(flags, io, context), flags, context);
   const options = {
     ...(flags.only === undefined ? {} : { only: parseOnly(flags.only) }),
     keepGoing: flags.keepGoing ?? false,

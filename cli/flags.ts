@@ -177,6 +177,14 @@ export function repeatable(flags: string, description: string, choices?: readonl
   });
 }
 
+/** `--graph`: where ranges of releases are looked up. */
+export function graphOption(): Option {
+  return new Option(
+    '--graph <url>',
+    'where ranges are looked up: an update service, or a file with an answer of one (default: api.openshift.com)',
+  );
+}
+
 /** Makes commander report a value that cannot be parsed, with its hint. */
 export function valueOf<Value>(parse: (text: string) => Value): (text: string) => Value {
   return (text) => {

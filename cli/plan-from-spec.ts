@@ -20,7 +20,7 @@ import { requireTargets, throwFailures } from './throw-failures.ts';
  */
 export async function planFromSpec(flags: PlanFlags, context: CliContext): Promise<void> {
   const io = await makeIo(context, flags);
-  const set = await readSpec(flags.file, io, context);
+  const set = await readSpec(flags, io, context);
   const options = {
     ...(flags.only === undefined ? {} : { only: parseOnly(flags.only) }),
     keepGoing: true,

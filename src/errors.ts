@@ -29,14 +29,16 @@ export interface SpecProblem {
   readonly hint?: string;
 }
 
-/** A spec, a flag or a value type that cannot be understood. Exit code 2. */
-export class SpecError extends KmodError<'SPEC_INVALID' | 'SPEC_UNREADABLE' | 'VALUE_INVALID' | 'USAGE'> {
+/** A spec, its lock file, a flag or a value type that cannot be used. Exit code 2. */
+export class SpecError extends KmodError<
+  'SPEC_INVALID' | 'SPEC_UNREADABLE' | 'VALUE_INVALID' | 'USAGE' | 'LOCK_INVALID' | 'LOCK_OUTDATED'
+> {
   readonly problems: readonly SpecProblem[];
   /** The file that the problems are in. */
   readonly file: string | undefined;
 
   constructor(
-    code: 'SPEC_INVALID' | 'SPEC_UNREADABLE' | 'VALUE_INVALID' | 'USAGE',
+    code: SpecError['code'],
     message: string,
     options: ErrorOptions & { problems?: readonly SpecProblem[]; file?: string } = {},
   ) {
@@ -104,11 +106,14 @@ export class ResolveError extends KmodError<
   | 'SIGNATURE_INVALID'
   | 'SIGNATURE_MISSING'
   | 'KEYRING_INVALID'
+  | 'GRAPH_INVALID'
+  | 'RANGE_EMPTY'
 > {}
 
 /** A driver that did not compile, or a source that cannot be read. Exit code 5. */
 export class CompileError extends KmodError<
   | 'SOURCE_UNREADABLE'
+  | 'SOURCE_CHANGED'
   | 'ENGINE_MISSING'
   | 'ENGINE_FAILED'
   | 'TOOLCHAIN_MISMATCH'

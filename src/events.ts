@@ -48,6 +48,8 @@ export type BuildEvent =
       readonly doneBytes: number;
       readonly sizeBytes: number;
     }
+  /** So many of the releases that are resolved together are done, or have failed. */
+  | { readonly type: 'resolve-progress'; readonly done: number; readonly total: number }
   | { readonly type: 'compile-output'; readonly target: string; readonly line: string }
   /** What a program that signs says while it does. */
   | { readonly type: 'program-output'; readonly program: string; readonly line: string }

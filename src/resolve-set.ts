@@ -1,12 +1,19 @@
-import pLimit from 'p-limit';
+import { ResolveError } from './errors.ts';
 import type { Io } from './io.ts';
+import { ARCHES } from './oci/arch.ts';
 import { formatReference } from './oci/reference.ts';
-import { resolve } from './resolve/resolve.ts';
+import { type ExcludedRelease, reasonAgainstKernel, reasonAgainstVersion } from './resolve/exclusions.ts';
+import { type NamedRelease, releaseJobs } from './resolve/release-jobs.ts';
+import { resolveMany } from './resolve/resolve-many.ts';
 import type { Target } from './resolve/target.ts';
-import { type DriverSet, referenceFrom, type ReleaseRequest } from './spec/spec.ts';
-
-/** Releases that are resolved at a time. */
-const RELEASES_AT_ONCE = 4;
+import { compareVersions } from './spec/release-range.ts';
+import {
+  type DriverSet,
+  type GraphLocation,
+  pathFrom,
+  referenceFrom,
+  type ReleaseRequest,
+} from './spec/spec.ts';
 
 /** What could not be done, and why. */
 export interface Failure {
@@ -19,14 +26,18 @@ export interface Failure {
 export interface ResolveSetOptions {
   /** Goes on with the other releases after one failed. */
   readonly keepGoing?: boolean;
+  /** What the releases came to before: then nothing is looked up. */
+  readonly lock?: Pick<ResolvedSet, 'targets' | 'excluded'> | undefined;
 }
 
 /** What the releases of a set came to. */
 export interface ResolvedSet {
-  /** In the order of the spec, each once, with every kernel that they offer. */
+  /** By version, architecture and stream, each once, with every kernel that they offer. */
   readonly targets: readonly Target[];
   /** Releases that failed; only ever not empty with `keepGoing`. */
   readonly failures: readonly Failure[];
+  /** Releases that the rules of the spec leave out. */
+  readonly excluded: readonly ExcludedRelease[];
 }
 
 /**
@@ -35,26 +46,55 @@ export interface ResolvedSet {
  * @throws {KmodError} the first failure, unless the others are to be resolved all the same.
  */
 export async function resolveSet(
-  set: DriverSet,
-  { keepGoing = false }: ResolveSetOptions,
+  set: Pick<DriverSet, 'file' | 'targets'>,
+  { keepGoing = false, lock }: ResolveSetOptions,
   io: Io,
 ): Promise<ResolvedSet> {
-  const { releases, arches, streams, releaseRepository } = set.targets;
-  const limit = pLimit(RELEASES_AT_ONCE);
-  const names = releases.map((release) => nameOf(release, set.file));
-  const results = await Promise.allSettled(
-    names.map((release) => limit(() => resolve({ release, arches, streams, releaseRepository }, io))),
+  if (lock !== undefined) return { targets: lock.targets, excluded: lock.excluded, failures: [] };
+  const { targets: selection, file } = set;
+  const { arches, streams, releaseRepository, releases } = selection;
+  const { jobs, excluded: notResolved } = await releaseJobs(
+    {
+      releases: releases.map((release) => named(release, file)),
+      arches,
+      releaseRepository,
+      graph: graphFrom(file, selection.graph),
+      rules: selection,
+    },
+    io,
   );
-  const failures = results.flatMap((result, at): Failure[] =>
-    result.status === 'rejected' ? [{ what: names[at] ?? '', error: result.reason }] : [],
+  const outcomes = await resolveMany(jobs, { streams, releaseRepository }, io);
+  const failures = outcomes.flatMap((outcome): Failure[] =>
+    'error' in outcome ? [{ what: outcome.job.what, error: outcome.error }] : [],
   );
   if (failures[0] !== undefined && (!keepGoing || io.signal.aborted)) throw failures[0].error;
-  const targets = results.flatMap((result) => (result.status === 'fulfilled' ? result.value : []));
-  return { targets: onceEach(targets.filter(({ release }) => !isExcluded(set, release.version))), failures };
+
+  const excluded = new Map(notResolved.map((release) => [release.version, release]));
+  const targets = outcomes
+    .flatMap((outcome) => ('error' in outcome ? [] : outcome.targets))
+    .filter(({ release: { version }, osImage }) => {
+      const because =
+        reasonAgainstVersion(version, selection) ?? reasonAgainstKernel(osImage.kernel, selection);
+      if (because !== undefined) excluded.set(version, { version, because });
+      return because === undefined;
+    });
+  if (targets.length === 0 && failures.length === 0) throw nothingLeft([...excluded.values()]);
+  return {
+    targets: sorted(onceEach(targets)),
+    failures,
+    excluded: [...excluded.values()].sort((a, b) => compareVersions(a.version, b.version)),
+  };
 }
 
-function isExcluded({ targets }: Pick<DriverSet, 'targets'>, version: string): boolean {
-  return targets.exclude.some(({ release }) => release === version);
+/** Targets in their one order, whatever order the spec or a graph names releases in. */
+export function sorted(targets: readonly Target[]): readonly Target[] {
+  return [...targets].sort(
+    (a, b) =>
+      compareVersions(a.release.version, b.release.version) ||
+      ARCHES.indexOf(a.arch) - ARCHES.indexOf(b.arch) ||
+      a.stream.localeCompare(b.stream, 'en', { numeric: true }) ||
+      (a.release.digest < b.release.digest ? -1 : Number(a.release.digest > b.release.digest)),
+  );
 }
 
 /** A release may be named twice, by its version and by its image: its targets are built once. */
@@ -63,8 +103,28 @@ function onceEach(targets: readonly Target[]): readonly Target[] {
   return [...new Map(targets.map((target) => [keyOf(target), target])).values()];
 }
 
-function nameOf(release: ReleaseRequest, file: string): string {
-  return release.type === 'version'
-    ? release.version
-    : formatReference(referenceFrom(file, release.reference));
+function named(release: ReleaseRequest, file: string): NamedRelease {
+  switch (release.type) {
+    case 'version':
+      return { type: 'name', name: release.version, version: release.version };
+    case 'range':
+      return release;
+    case 'image':
+      return { type: 'name', name: formatReference(referenceFrom(file, release.reference)) };
+  }
+}
+
+/** Where the update graph of a spec is, for the command that runs. */
+function graphFrom(file: string, graph: GraphLocation | undefined): GraphLocation | undefined {
+  return graph?.type === 'file' ? { ...graph, path: pathFrom(file, graph.path) } : graph;
+}
+
+function nothingLeft(excluded: readonly ExcludedRelease[]): ResolveError {
+  const shown = excluded.slice(0, 5).map(({ version, because }) => `${version} (${because})`);
+  const more = excluded.length > shown.length ? ` and ${excluded.length - shown.length} more` : '';
+  return new ResolveError(
+    'RANGE_EMPTY',
+    `Cannot build for any release: the spec leaves out ${shown.join(', ')}${more}`,
+    { hint: 'See "exclude" and "ceiling" under "targets".' },
+  );
 }

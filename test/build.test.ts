@@ -10,7 +10,7 @@ import { parseReference, unpinned } from '../src/oci/reference.ts';
 import { parseCertificate } from '../src/sign/certificate.ts';
 import { describeSignature } from '../src/sign/describe-signature.ts';
 import { verifyModuleSignature } from '../src/sign/verify-signature.ts';
-import { parseOpenShiftVersion } from '../src/spec/openshift-version.ts';
+import { parseReleaseRange } from '../src/spec/release-range.ts';
 import { type DriverSet, parseSpec } from '../src/spec/spec.ts';
 import { STATIC_PASS } from '../src/verify/report.ts';
 import { makeTestIo, type TestIo, withTemporaryDirectory } from './support/io.ts';
@@ -314,13 +314,18 @@ describe('build()', () => {
     await withTemporaryDirectory(async (directory) => {
       const name = `oci:${QUICKSTART}/release`;
       const set = makeSet(directory, { releases: `"${name}:4.18.4", "${name}"` });
-      const exclude = [{ release: parseOpenShiftVersion('4.18.4'), because: 'of a test' }];
+      const exclude = [
+        { type: 'release', range: parseReleaseRange('4.18.x'), because: 'of a test' } as const,
+      ];
 
       const twice = await planBuild(set, {}, makeTestIo());
-      const none = await planBuild({ ...set, targets: { ...set.targets, exclude } }, {}, makeTestIo());
+      const none = planBuild({ ...set, targets: { ...set.targets, exclude } }, {}, makeTestIo());
 
       expect(twice.plan.images).toHaveLength(1);
-      expect(none.plan.images).toEqual([]);
+      await expect(none).rejects.toMatchObject({
+        code: 'RANGE_EMPTY',
+        message: 'Cannot build for any release: the spec leaves out 4.18.4 (of a test)',
+      });
     });
   });
 

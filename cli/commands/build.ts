@@ -5,6 +5,7 @@ import {
   addOutputFlag,
   addProofFlag,
   addReleaseTrustFlags,
+  graphOption,
   repeatable,
   type OutputFlags,
   type ProofFlags,
@@ -24,6 +25,7 @@ export interface BuildFlags extends IoFlags, OutputFlags, ProofFlags {
   readonly manifests?: string;
   readonly kmmNamespace?: string;
   readonly throwAwayKey?: string;
+  readonly graph?: string;
 }
 
 /** `kmodlayer build`: from a spec to pushed images and what rolls them out. */
@@ -52,6 +54,7 @@ export function buildCommand(context: CliContext): Command {
         parseJobs,
       ),
     )
+    .addOption(graphOption())
     .option('--dry-run', 'print what would be built; change nothing')
     .option('--force', 'compile and layer also what was done before')
     .option('--keep-going', 'go on with everything that does not need what failed')

@@ -7,6 +7,7 @@ import {
   addImageFlags,
   addOutputFlag,
   addReleaseTrustFlags,
+  graphOption,
   repeatable,
   valueOf,
   type ImageFlags,
@@ -19,13 +20,17 @@ interface ResolveFlags extends ImageFlags, OutputFlags, ReleaseTrustFlags {
   readonly stream?: readonly string[];
   readonly kernel?: readonly KernelFlavour[];
   readonly releaseRepository?: string;
+  readonly graph?: string;
 }
 
 /** `kmodlayer resolve <release>...`: says what a build would use; changes nothing. */
 export function resolveCommand(context: CliContext): Command {
   const command = new Command('resolve')
     .description('print payload, OS image, driver-toolkit and kernels of releases; changes nothing')
-    .argument('<release...>', 'versions (4.18.4), release images (quay.io/...@sha256:...), or oci:DIR[:TAG]')
+    .argument(
+      '<release...>',
+      'versions (4.18.4), ranges ("4.16.x"), release images (quay.io/...@sha256:...), or oci:DIR[:TAG]',
+    )
     .addOption(
       new Option(
         '--arch <arch>',
@@ -48,7 +53,8 @@ export function resolveCommand(context: CliContext): Command {
         ['default', 'rt', '64k'],
       ),
     )
-    .option('--release-repository <repository>', 'where versions are looked up');
+    .option('--release-repository <repository>', 'where versions are looked up')
+    .addOption(graphOption());
   return addImageFlags(addReleaseTrustFlags(addOutputFlag(command)))
     .addHelpText(
       'after',
@@ -56,6 +62,8 @@ export function resolveCommand(context: CliContext): Command {
 Examples:
   kmodlayer resolve 4.18.4 4.18.5
   kmodlayer resolve 4.20.1 --arch aarch64 -o json
+  kmodlayer resolve "4.16.x" ">=4.18.3 <4.20"
+  kmodlayer resolve 4.18.x --graph https://osus.example.com/api/upgrades_info/v1/graph
   kmodlayer resolve oci:./release:4.18.4`,
     )
     .action(async (releases: readonly string[], flags: ResolveFlags) => {
@@ -86,30 +94,37 @@ async function resolveAll(
   context: CliContext,
 ): Promise<Resolved> {
   const { makeIo } = await import('../make-io.ts');
-  const { resolve } = await import('../../src/resolve/resolve.ts');
+  const { releaseJobs } = await import('../../src/resolve/release-jobs.ts');
+  const { resolveMany } = await import('../../src/resolve/resolve-many.ts');
+  const { findReleaseRange } = await import('../../src/spec/release-request.ts');
+  const { parseGraphLocation } = await import('../../src/spec/values.ts');
   const { parseReference } = await import('../../src/oci/reference.ts');
-  const { default: pLimit } = await import('p-limit');
   const { PartialFailure } = await import('../../src/errors.ts');
 
   const io = await makeIo(context, flags);
   const releaseRepository =
     flags.releaseRepository === undefined ? undefined : parseReference(flags.releaseRepository);
-  const limit = pLimit(4);
-  const results = await Promise.allSettled(
-    releases.map((release) =>
-      limit(() =>
-        resolve(
-          { release, releaseRepository, arches: flags.arch, streams: flags.stream, kernels: flags.kernel },
-          io,
-        ),
-      ),
-    ),
+  const { jobs } = await releaseJobs(
+    {
+      releases: releases.map((name) => {
+        const range = findReleaseRange(name);
+        return range === undefined ? { type: 'name', name } : { type: 'range', range };
+      }),
+      arches: flags.arch,
+      releaseRepository,
+      graph: flags.graph === undefined ? undefined : parseGraphLocation(flags.graph),
+      rules: { exclude: [], ceilings: [] },
+    },
+    io,
+  );
+  const outcomes = await resolveMany(
+    jobs,
+    { releaseRepository, streams: flags.stream, kernels: flags.kernel },
+    io,
   );
 
-  const failures = results.flatMap((result) =>
-    result.status === 'rejected' ? [result.reason as unknown] : [],
-  );
-  const done = results.flatMap((result) => (result.status === 'fulfilled' ? result.value : []));
+  const failures = outcomes.flatMap((outcome) => ('error' in outcome ? [outcome.error] : []));
+  const done = outcomes.flatMap((outcome) => ('error' in outcome ? [] : outcome.targets));
   if (done.length === 0) {
     // With nothing to show, the first failure decides how the command ends; the others are still said.
     for (const failure of failures.slice(1)) {
@@ -121,7 +136,7 @@ async function resolveAll(
     done,
     throwFailures: () => {
       if (failures.length === 0) return;
-      throw new PartialFailure(`Cannot resolve ${failures.length} of ${releases.length} releases`, failures);
+      throw new PartialFailure(`Cannot resolve ${failures.length} of ${jobs.length} releases`, failures);
     },
   };
 }

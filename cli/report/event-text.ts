@@ -13,6 +13,9 @@ export interface ReportFlags {
 /** A transfer is mentioned again when it has come this much further: a log needs no line per block. */
 const PROGRESS_STEP = 0.1;
 
+/** Fewer releases are resolved before anyone wonders. */
+const MANY_RELEASES = 10;
+
 /** Writes events as lines on stderr: warnings always, stages unless `quiet`, everything with `verbose`. */
 export function makeReport(context: CliContext, { quiet = false, verbose = false }: ReportFlags): Report {
   const style = makeStyle(hasColour(context, context.stderr));
@@ -45,6 +48,16 @@ export function makeReport(context: CliContext, { quiet = false, verbose = false
     else if (outcome === 'kept') say(`${plain(unit)}: ${kind === 'compile' ? 'compiled' : 'pushed'} before`);
     else if (outcome === 'done' && kind === 'compile') say(`${plain(unit)}: compile (${formatDuration(ms)})`);
     else if (verbose) say(style.faint(`${plain(unit)}: ${outcome}`));
+  };
+
+  let shownReleases = 0;
+  const isResolveProgressWorth = ({
+    done,
+    total,
+  }: Extract<BuildEvent, { type: 'resolve-progress' }>): boolean => {
+    if (total < MANY_RELEASES || (done < total && done / total < shownReleases + PROGRESS_STEP)) return false;
+    shownReleases = done < total ? done / total : 0;
+    return true;
   };
 
   return (event) => {
@@ -88,6 +101,10 @@ export function makeReport(context: CliContext, { quiet = false, verbose = false
             ),
           );
         }
+        return;
+      case 'resolve-progress':
+        if (isResolveProgressWorth(event))
+          say(style.faint(`releases resolved: ${event.done} of ${event.total}`));
         return;
       case 'compile-output':
         if (verbose) say(style.faint(`${plain(event.target)} | ${plain(event.line)}`));

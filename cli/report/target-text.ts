@@ -1,5 +1,7 @@
 import { formatReference } from '../../src/oci/reference.ts';
+import type { UpdateFacts } from '../../src/resolve/graph.ts';
 import type { ResolvedImage, Target } from '../../src/resolve/target.ts';
+import { plain } from './error-text.ts';
 import { formatFields } from './table.ts';
 
 /** A target as programs see it: references as text, `null` for what is not there. */
@@ -28,6 +30,7 @@ export function targetData(target: Target): Readonly<Record<string, unknown>> {
     },
     extensions: extensions === undefined ? null : imageData(extensions),
     kernels: target.kernels,
+    update: target.update ?? null,
   };
 }
 
@@ -47,9 +50,21 @@ export function targetText(target: Target): string {
         ({ flavour, release: kernel, isInOsImage }) =>
           [`kernel ${flavour}`, `${kernel}${isInOsImage ? '' : ' (from the extensions)'}`] as const,
       ),
+      ...(target.update === undefined ? [] : updateFields(target.update)),
     ],
     '  ',
   )}`;
+}
+
+/** Where the release is offered, and what may go wrong for clusters that update to it. */
+function updateFields({ channel, risks }: UpdateFacts): readonly (readonly [string, string])[] {
+  return [
+    ['channel', channel],
+    ...risks.map(({ name, message, url }) => {
+      const said = message === '' ? name : `${name}: ${message}`;
+      return ['risk of update', plain(url === '' ? said : `${said} (${url})`)] as const;
+    }),
+  ];
 }
 
 function imageData({ name, reference, digest }: ResolvedImage): Readonly<Record<string, string>> {

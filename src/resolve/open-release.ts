@@ -2,10 +2,11 @@ import { OciError, RegistryError, ResolveError } from '../errors.ts';
 import type { Io, ReleaseSigner } from '../io.ts';
 import { type Arch, ARCHES, findArch } from '../oci/arch.ts';
 import { parseManifest, type RawManifest } from '../oci/manifest.ts';
-import { findImage, imagesOf, openImage, type OpenedImage, withConfig } from '../oci/open-image.ts';
+import { fetchManifest, findImage, type FoundImage, imagesOf, openImage } from '../oci/open-image.ts';
 import { formatReference, pinned, type Reference, tagged } from '../oci/reference.ts';
 import { parseTag, type Tag } from '../oci/tag.ts';
 import type { Repository } from '../registry/repository.ts';
+import type { OpenShiftVersion } from '../spec/openshift-version.ts';
 import { nearestReleases } from './nearest-releases.ts';
 import type { Payload } from './payload.ts';
 import { readPayload } from './read-payload.ts';
@@ -22,7 +23,7 @@ import {
 /** A release image of one architecture with what it says about itself. */
 export interface OpenedRelease {
   readonly arch: Arch;
-  readonly image: OpenedImage;
+  readonly image: FoundImage;
   /** The release image by the name that the user gave, pinned to the image for `arch`. */
   readonly reference: Reference;
   readonly payload: Payload;
@@ -33,6 +34,8 @@ export interface OpenedRelease {
 /** Which release, and for which architectures. */
 export interface OpenReleaseRequest {
   readonly release: string;
+  /** The version that the payload must have; that of `release` where that names one. */
+  readonly version?: OpenShiftVersion | undefined;
   readonly arches?: readonly Arch[] | undefined;
   readonly releaseRepository?: Reference | undefined;
 }
@@ -57,16 +60,15 @@ export async function openReleases(
       const { signer, image, payload } = await forArch(
         { arch, what: `release ${request.release}` },
         async () => {
-          const found = await findImage(repository, raw, arch);
-          const [signer, image, payload] = await Promise.all([
+          const image = await findImage(repository, raw, arch, io.cache);
+          const [signer, payload] = await Promise.all([
             io.releaseTrust.verify({ reference: repository.reference, digest: raw.digest }),
-            withConfig(found, arch),
-            readPayload(found, io.signal),
+            readPayload(image, io),
           ]);
           return { signer, image, payload };
         },
       );
-      requireVersion(name, payload, image);
+      requireVersion(request.version ?? (name.kind === 'version' ? name.version : undefined), payload, image);
       requireLayering(payload.version);
       return { arch, image, reference: pinned(repository.reference, image.manifest.digest), payload, signer };
     }),
@@ -152,15 +154,17 @@ async function findByImage(
   io: ResolveIo,
 ): Promise<Sources> {
   const repository = await io.images.open(reference, 'read');
-  const raw = await repository.getManifest(
+  const raw = await fetchManifest(
+    repository,
     reference.digest ?? reference.tag ?? (await onlyTag(repository, release)),
+    io.cache,
   );
   if (arches !== undefined) return { repository, sources: unique(arches).map((arch) => ({ arch, raw })) };
   const manifest = parseManifest(raw);
   if (manifest.kind === 'index') {
     return { repository, sources: archesOf(raw, []).map((arch) => ({ arch, raw })) };
   }
-  const { config } = await openImage(repository, raw, undefined);
+  const { config } = await openImage(repository, raw, undefined, io.cache);
   const arch = findArch(config.architecture);
   if (arch !== undefined) return { repository, sources: [{ arch, raw }] };
   throw new ResolveError(
@@ -227,13 +231,13 @@ async function releaseUnknown(repository: Repository, name: ReleaseTag, arch: Ar
   );
 }
 
-/** A tag can be moved, the payload cannot lie about itself. */
-function requireVersion(name: ReleaseName, payload: Payload, image: OpenedImage): void {
-  if (name.kind !== 'version' || name.version === payload.version) return;
+/** A tag can be moved and a graph can err, the payload cannot lie about itself. */
+function requireVersion(version: OpenShiftVersion | undefined, payload: Payload, image: FoundImage): void {
+  if (version === undefined || version === payload.version) return;
   const found = formatReference(pinned(image.repository.reference, image.manifest.digest));
   throw new ResolveError(
     'PAYLOAD_INVALID',
-    `Cannot use ${found} as release ${name.version}: its payload says ${payload.version}`,
+    `Cannot use ${found} as release ${version}: its payload says ${payload.version}`,
     { hint: 'The tag was moved: name the release by its digest.' },
   );
 }

@@ -16,6 +16,8 @@ export interface Component {
 /** What a release image says about itself. */
 export interface Payload {
   readonly version: OpenShiftVersion;
+  /** True when its images are lists for several architectures. */
+  readonly isMulti: boolean;
   readonly components: ReadonlyMap<string, Component>;
 }
 
@@ -33,6 +35,7 @@ export function parsePayload(imageReferences: Uint8Array, releaseMetadata: Uint8
   const metadata = parseObject(releaseMetadata, 'release-metadata');
   return {
     version: parseVersion(metadata['version']),
+    isMulti: objectOf(metadata['metadata'])?.['release.openshift.io/architecture'] === 'multi',
     components: parseImageReferences(imageReferences),
   };
 }

@@ -1,5 +1,7 @@
 import { OciError, ResolveError } from '../errors.ts';
+import type { Io } from '../io.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
+import { hexOf } from '../oci/digest.ts';
 import { readLayerFiles, unpackLimit } from '../oci/layer-files.ts';
 import type { FoundImage } from '../oci/open-image.ts';
 import { formatReference, pinned } from '../oci/reference.ts';
@@ -18,15 +20,22 @@ const PREFIX_BYTES = 256 * 1024;
  *
  * @throws {ResolveError} `PAYLOAD_INVALID`; {OciError} and {RegistryError} when a layer cannot be read.
  */
-export async function readPayload(image: FoundImage, signal: AbortSignal): Promise<Payload> {
+export async function readPayload(
+  image: FoundImage,
+  { cache, signal }: Pick<Io, 'cache' | 'signal'>,
+): Promise<Payload> {
+  const key = `payload-v1-${hexOf(image.manifest.digest)}`;
+  const known = findKnown(await cache.get(key));
+  if (known !== undefined) return parsePayload(known.imageReferences, known.releaseMetadata);
   const files = new Map<string, Buffer>();
   const { layers } = image.manifest;
   const last = layers.at(-1);
   if (last !== undefined && last.sizeBytes > SMALL_LAYER_BYTES)
     await readStart(image, last, { files, signal });
+  let isChecked = !isComplete(files);
   for (const layer of layers.toReversed()) {
     if (isComplete(files)) break;
-    await readWhole(image, layer, { files, signal });
+    isChecked &&= await readWhole(image, layer, { files, signal });
   }
   const imageReferences = files.get(IMAGE_REFERENCES);
   const releaseMetadata = files.get(RELEASE_METADATA);
@@ -37,7 +46,23 @@ export async function readPayload(image: FoundImage, signal: AbortSignal): Promi
       hint: 'Name the release image, not the OS image or another image of the release.',
     });
   }
-  return parsePayload(imageReferences, releaseMetadata);
+  const payload = parsePayload(imageReferences, releaseMetadata);
+  // Layers never change, but only one that was read to its end was checked.
+  if (isChecked) {
+    const parts = [imageReferences.toString('utf8'), releaseMetadata.toString('utf8')];
+    await cache.put(key, Buffer.from(JSON.stringify(parts)));
+  }
+  return payload;
+}
+
+function findKnown(
+  bytes: Uint8Array | undefined,
+): { readonly imageReferences: Buffer; readonly releaseMetadata: Buffer } | undefined {
+  if (bytes === undefined) return undefined;
+  const [imageReferences = '', releaseMetadata = ''] = JSON.parse(
+    Buffer.from(bytes).toString('utf8'),
+  ) as string[];
+  return { imageReferences: Buffer.from(imageReferences), releaseMetadata: Buffer.from(releaseMetadata) };
 }
 
 interface Reading {
@@ -59,7 +84,8 @@ async function readStart(image: FoundImage, layer: Descriptor, { files, signal }
   }
 }
 
-async function readWhole(image: FoundImage, layer: Descriptor, { files, signal }: Reading): Promise<void> {
+/** Says whether the layer was read to its end. */
+async function readWhole(image: FoundImage, layer: Descriptor, { files, signal }: Reading): Promise<boolean> {
   const isSmall = layer.sizeBytes <= SMALL_LAYER_BYTES;
   const found = await readLayerFiles(() => image.repository.readBlob(layer, { signal }), {
     maxBytes: unpackLimit(layer.sizeBytes),
@@ -67,6 +93,7 @@ async function readWhole(image: FoundImage, layer: Descriptor, { files, signal }
     isDone: (here) => !isSmall && isComplete(new Map([...files, ...here])),
   });
   for (const [path, bytes] of found.files) files.set(path, bytes);
+  return isSmall || !isComplete(files);
 }
 
 function isWanted(path: string): boolean {

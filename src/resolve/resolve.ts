@@ -1,12 +1,13 @@
 import type { KernelFlavour } from '../spec/kernel-release.ts';
 import { type ChosenStream, chooseStream } from './choose-stream.ts';
-import { componentsOf, type Components, type FetchedManifests } from './components.ts';
+import { componentsOf, type Components } from './components.ts';
 import { requireMatch } from './cross-check.ts';
 import { toolkitFacts } from './driver-toolkit.ts';
 import { kernelsOf } from './flavours.ts';
 import { findMachineOs, machineOsVersion } from './machine-os.ts';
 import { openReleases, type OpenedRelease, type OpenReleaseRequest, type ResolveIo } from './open-release.ts';
 import { osKernel } from './os-kernel.ts';
+import { makeShare, type Share } from './share.ts';
 import { imagesOfStream, STREAM_CLASS } from './streams.ts';
 import type { Target } from './target.ts';
 
@@ -35,11 +36,23 @@ export interface ResolveRequest extends OpenReleaseRequest {
  * @throws {RegistryError} {OciError} When an image cannot be read.
  */
 export async function resolve(request: ResolveRequest, io: ResolveIo): Promise<readonly Target[]> {
+  return resolveSharing(request, makeShare(), io);
+}
+
+/**
+ * The same for releases that are resolved side by side.
+ *
+ * @param share Given to all of them: an image that they have in common is read once.
+ */
+export async function resolveSharing(
+  request: ResolveRequest,
+  share: Share,
+  io: ResolveIo,
+): Promise<readonly Target[]> {
   const releases = await openReleases(request, io);
-  const manifests: FetchedManifests = new Map();
   const targets = await Promise.all(
     releases.map((release) =>
-      resolveRelease({ release, components: componentsOf(release, manifests, io) }, request, io),
+      resolveRelease({ release, components: componentsOf(release, share, io), share }, request, io),
     ),
   );
   return targets.flat();
@@ -48,6 +61,7 @@ export async function resolve(request: ResolveRequest, io: ResolveIo): Promise<r
 interface Parts {
   readonly release: OpenedRelease;
   readonly components: Components;
+  readonly share: Share;
 }
 
 async function resolveRelease(
@@ -66,7 +80,7 @@ async function resolveRelease(
 }
 
 async function resolveStream(
-  { release, components, chosen }: Parts & { readonly chosen: ChosenStream },
+  { release, components, share, chosen }: Parts & { readonly chosen: ChosenStream },
   request: ResolveRequest,
   io: ResolveIo,
 ): Promise<Target> {
@@ -76,11 +90,14 @@ async function resolveStream(
     components.open(images.osImage).then(async (os) => ({
       os,
       ...chosen.requireLabel(os.image.config.labels),
-      kernel: await osKernel(os.image, arch, io),
+      kernel: await share(`kernel of ${os.resolved.digest} ${arch}`, () => osKernel(os.image, arch, io)),
     })),
-    components
-      .open(images.driverToolkit)
-      .then(async (toolkit) => ({ toolkit, facts: await toolkitFacts(toolkit.image, arch, io) })),
+    components.open(images.driverToolkit).then(async (toolkit) => ({
+      toolkit,
+      facts: await share(`facts of ${toolkit.resolved.digest} ${arch}`, () =>
+        toolkitFacts(toolkit.image, arch, io),
+      ),
+    })),
     images.extensions === undefined ? undefined : components.locate(images.extensions),
   ]);
   const machineOs = machineOsVersion(chosen.osImage, payload.components, os.image.config.labels);

@@ -3,6 +3,7 @@ import type { Digest } from '../oci/digest.ts';
 import type { Reference } from '../oci/reference.ts';
 import type { KernelFlavour, KernelRelease } from '../spec/kernel-release.ts';
 import type { OpenShiftVersion } from '../spec/openshift-version.ts';
+import type { UpdateFacts } from './graph.ts';
 
 /** An image of a release, by digest. */
 export interface ResolvedImage {
@@ -65,4 +66,6 @@ export interface Target {
   readonly kernels: readonly ResolvedKernel[];
   /** `9.4`; empty when nothing says it. */
   readonly rhelVersion: string;
+  /** What the update graph says of the release, when a range was looked up there. */
+  readonly update?: UpdateFacts | undefined;
 }

@@ -134,6 +134,25 @@ function checkReleases(targets: Readonly<Record<string, unknown>>, report: Repor
   if (releases.length > 0 && releases.every((release) => excluded.includes(release))) {
     report(path, 'All releases are excluded', 'Leave at least one.');
   }
+  list(targets['exclude']).forEach((entry, index) => {
+    checkOneOf(entry, ['release', 'kernel'], { path: ['targets', 'exclude', index], report });
+  });
+  const minors = list(targets['ceiling']).map((entry) => record(entry)['minor']);
+  list(targets['ceiling']).forEach((entry, index) => {
+    const at = ['targets', 'ceiling', index];
+    const { minor, release } = record(entry);
+    if (typeof minor !== 'string') return;
+    if (minors.indexOf(minor) < index) {
+      report([...at, 'minor'], `Minor ${quote(minor)} has two ceilings`, 'Keep one of them.');
+    }
+    if (typeof release === 'string' && !release.startsWith(`${minor}.`)) {
+      report(
+        [...at, 'release'],
+        `${quote(release)} is no release of ${minor}`,
+        `Name a release of ${minor}.`,
+      );
+    }
+  });
 }
 
 function checkDrivers(drivers: readonly unknown[], report: Reporter): void {
@@ -264,6 +283,7 @@ function checkOneOf(value: unknown, keys: readonly string[], { path, report }: P
 /** Keys that stand beside one of a choice, and are none of it. */
 const COMPANIONS = new Set([
   ...['args', 'secrets', 'workdir', 'stage', 'output'],
+  'because',
   ...['certificate', 'hash', ...Object.values(SIGNER_KEYS).flat()],
 ]);
 

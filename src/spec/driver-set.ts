@@ -4,6 +4,7 @@ import type { KernelFlavour } from './kernel-release.ts';
 import type { ModuleName } from './module-name.ts';
 import type { OpenShiftVersion } from './openshift-version.ts';
 import type { Pkcs11Uri } from './pkcs11-uri.ts';
+import type { Minor, ReleaseRange } from './release-range.ts';
 
 /**
  * A spec that was read and checked: drivers, the releases they are built for, and where the images go. Paths are kept
@@ -36,21 +37,46 @@ export interface DriverSet {
 
 /** Which releases, architectures, streams and kernels to build for. */
 export interface TargetSelection {
-  /** In the order of the file, each once; releases that are excluded are left out. */
+  /** In the order of the file, each once; `exclude` and `ceilings` are still to be heeded. */
   readonly releases: readonly ReleaseRequest[];
+  /** Where ranges are looked up; undefined: the public update service of OpenShift. */
+  readonly graph: GraphLocation | undefined;
   /** Repository that release versions are tags of; undefined: the public one of OpenShift or, for its versions, OKD. */
   readonly releaseRepository: Reference | undefined;
   readonly arches: readonly Arch[];
   /** Undefined: the default stream of each release. */
   readonly streams: readonly string[] | undefined;
   readonly kernels: readonly KernelFlavour[];
-  /** Also for releases that are named by an image, whose version only their payload tells. */
-  readonly exclude: readonly { readonly release: OpenShiftVersion; readonly because: string }[];
+  readonly exclude: readonly Exclusion[];
+  /** The last release of a minor that is built for. */
+  readonly ceilings: readonly Ceiling[];
 }
 
-/** A release as people name it: by version, or by the image that is its payload. */
+/** Releases or kernels that are not built for, whatever names them, and why. */
+export type Exclusion = { readonly because: string } & (
+  | { readonly type: 'release'; readonly range: ReleaseRange }
+  /** Releases whose OS image has this kernel. `*` stands for any characters. */
+  | { readonly type: 'kernel'; readonly pattern: string }
+);
+
+/** Releases of a minor after this one are not built for, and why. */
+export interface Ceiling {
+  readonly minor: Minor;
+  readonly release: OpenShiftVersion;
+  readonly because: string;
+}
+
+/** Where an update graph is. */
+export type GraphLocation =
+  /** Address of the graph itself, to which a query is added. */
+  | { readonly type: 'url'; readonly url: string }
+  /** A file with an answer of an update service; relative paths start at the spec. */
+  | { readonly type: 'file'; readonly path: string };
+
+/** A release as people name it: by version, or by the image that is its payload; or all releases of a range. */
 export type ReleaseRequest =
   | { readonly type: 'version'; readonly version: OpenShiftVersion }
+  | { readonly type: 'range'; readonly range: ReleaseRange }
   | { readonly type: 'image'; readonly reference: Reference };
 
 /** One source, one version, one or more modules. */

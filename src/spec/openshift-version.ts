@@ -6,9 +6,14 @@ export type OpenShiftVersion = Brand<string, 'OpenShiftVersion'>;
 
 const VERSION = /^\d{1,4}\.\d{1,4}\.\d{1,4}(?:-[0-9A-Za-z]+(?:[.-][0-9A-Za-z]+)*)?$/;
 
+/** Says whether a text is a full version. */
+export function isOpenShiftVersion(text: string): text is OpenShiftVersion {
+  return text.length <= 128 && VERSION.test(text);
+}
+
 /** @throws {SpecError} `VALUE_INVALID`. */
 export function parseOpenShiftVersion(text: string): OpenShiftVersion {
-  if (text.length > 128 || !VERSION.test(text)) {
+  if (!isOpenShiftVersion(text)) {
     throw new SpecError(
       'VALUE_INVALID',
       `Cannot use OpenShift version ${JSON.stringify(text.slice(0, 200))}`,
@@ -17,7 +22,7 @@ export function parseOpenShiftVersion(text: string): OpenShiftVersion {
       },
     );
   }
-  return text as OpenShiftVersion;
+  return text;
 }
 
 /** Major and minor of a version, for instance `[4, 18]`. */

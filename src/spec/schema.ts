@@ -4,6 +4,8 @@ import { parseArch } from '../oci/arch.ts';
 import { parseReference } from '../oci/reference.ts';
 import { parseModuleName } from './module-name.ts';
 import { parseOpenShiftVersion } from './openshift-version.ts';
+import { parseReleaseRange } from './release-range.ts';
+import { parseReleaseRequest } from './release-request.ts';
 import * as values from './values.ts';
 
 /** A string that a parser turns into a value; its error becomes the problem, hint included. */
@@ -45,9 +47,16 @@ const path = text(values.LINE);
 const Targets = z
   .strictObject({
     releases: z
-      .array(parsed(values.parseReleaseRequest))
+      .array(parsed(parseReleaseRequest))
       .min(1)
-      .describe('Full versions ("4.18.4"), release images by tag or digest, or "oci:DIRECTORY".'),
+      .describe(
+        'Full versions ("4.18.4"), ranges ("4.16.x", ">=4.18.3 <4.20"), release images by tag or digest, or "oci:DIRECTORY".',
+      ),
+    graph: parsed(values.parseGraphLocation)
+      .optional()
+      .describe(
+        'Where ranges are looked up: the address of an update service, or a file with an answer of one. Without it, api.openshift.com.',
+      ),
     releaseRepository: parsed(values.parseRepository)
       .optional()
       .describe(
@@ -68,9 +77,29 @@ const Targets = z
       .prefault(['default'])
       .describe('Kernels to build for.'),
     exclude: z
-      .array(z.strictObject({ release: parsed(parseOpenShiftVersion), because: text(values.LINE) }))
+      .array(
+        z
+          .strictObject({
+            release: parsed(parseReleaseRange).optional().describe('A version, or a range of versions.'),
+            kernel: text(values.KERNEL_PATTERN)
+              .optional()
+              .describe('Kernel of the OS image; "*" stands for any characters.'),
+            because: text(values.LINE),
+          })
+          .meta(exactlyOne('release', 'kernel')),
+      )
       .prefault([])
-      .describe('Releases to leave out, each with the reason.'),
+      .describe('Releases or kernels to leave out, each with the reason.'),
+    ceiling: z
+      .array(
+        z.strictObject({
+          minor: parsed(values.parseMinor),
+          release: parsed(parseOpenShiftVersion),
+          because: text(values.LINE),
+        }),
+      )
+      .prefault([])
+      .describe('The last release of a minor to build for, with the reason.'),
   })
   .describe('What to build for.');
 

@@ -6,6 +6,7 @@ import type {
   DriverBuild,
   DriverSet,
   DriverSource,
+  Exclusion,
   SecretSource,
   SignerSettings,
   Signing,
@@ -41,16 +42,15 @@ export function parseSpec(text: string, file: string): DriverSet {
 }
 
 function driverSetOf(spec: Spec, file: string): DriverSet {
-  const { targets } = spec;
-  const excluded = new Set(targets.exclude.map((entry) => entry.release));
+  const { ceiling, exclude, ...targets } = spec.targets;
   return {
     name: spec.metadata.name,
     file,
     targets: {
       ...targets,
-      releases: targets.releases.filter(
-        (release) => release.type === 'image' || !excluded.has(release.version),
-      ),
+      graph: targets.graph,
+      exclude: exclude.map(exclusionOf),
+      ceilings: ceiling,
       arches: [...new Set(targets.arches)],
       releaseRepository: targets.releaseRepository,
       streams: targets.streams,
@@ -67,6 +67,13 @@ function publishOf({ osImage, kmodImage }: Spec['publish']): DriverSet['publish'
   if (kmodImage === undefined) return { osImage };
   if ('transport' in kmodImage) return { osImage, kmodImage };
   return { osImage, kmodImage: kmodImage.repository, kmodBase: kmodImage.base };
+}
+
+/** `crossCheck` has seen that exactly one is there. */
+function exclusionOf({ release, kernel = '', because }: Spec['targets']['exclude'][number]): Exclusion {
+  return release === undefined
+    ? { type: 'kernel', pattern: kernel, because }
+    : { type: 'release', range: release, because };
 }
 
 function driverOf(entry: Spec['drivers'][number]): Driver {

@@ -1,8 +1,8 @@
 import { SpecError } from '../errors.ts';
 import { formatReference, parseReference, unpinned, type Reference } from '../oci/reference.ts';
-import type { ReleaseRequest } from './driver-set.ts';
-import { parseOpenShiftVersion } from './openshift-version.ts';
+import type { GraphLocation } from './driver-set.ts';
 import { parsePkcs11Uri, type Pkcs11Uri } from './pkcs11-uri.ts';
+import type { Minor } from './release-range.ts';
 
 /** A rule for text: what it must match, and what to say when it does not. */
 export interface TextRule {
@@ -117,32 +117,55 @@ export const MODULE_FILE = {
   hint: 'Name files that end in .ko, .ko.gz, .ko.xz or .ko.zst.',
 } as const satisfies TextRule;
 
-const ARCH_SUFFIX = /-(?:x86_64|aarch64|arm64|amd64|ppc64le|s390x|multi)$/;
+/**
+ * Reads where an update graph is: the address of an update service, or a file with one of its answers.
+ *
+ * @throws {SpecError} `VALUE_INVALID`.
+ */
+export function parseGraphLocation(text: string): GraphLocation {
+  if (!/^https?:\/\//i.test(text)) {
+    const path = text.startsWith('file:') ? text.slice('file:'.length).replace(/^\/\/(?=\/)/, '') : text;
+    if (LINE.pattern.test(path) && !/^[a-z][a-z0-9+.-]*:\/\//i.test(path)) return { type: 'file', path };
+    throw invalid('update graph', text, 'it is neither a web address nor a file', GRAPH_HINT);
+  }
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || url.hostname === '') {
+    throw invalid('update graph', text, 'it is no web address', GRAPH_HINT);
+  }
+  // The text is not repeated: what stands before the "@" is a password.
+  if (url.username !== '' || url.password !== '') {
+    throw new SpecError('VALUE_INVALID', 'Cannot use this update graph: its address holds a password', {
+      hint: 'Leave the password out: update graphs are read without one.',
+    });
+  }
+  if (!/\/graph\/?$/.test(url.pathname)) {
+    url.pathname = `${url.pathname.replace(/\/+$/, '')}/api/upgrades_info/v1/graph`;
+  }
+  return { type: 'url', url: `${url.origin}${url.pathname}${url.search}` };
+}
 
-/** Looks like a semver range: an operator, a wildcard, a list, or a version that is not whole. */
-const RANGE = /[<>=~^*|\s]|^v?\d+(?:\.\d+)?$|(?:^|\.)[xX](?:\.|$)/;
+const GRAPH_HINT =
+  'Write for instance https://api.openshift.com/api/upgrades_info/v1/graph, or the path of a file with an answer of it.';
 
 /**
- * Reads a release: a full version, or the image of its payload.
+ * Reads a minor, for instance `4.18`.
  *
- * @throws {SpecError} `VALUE_INVALID`; {OciError} for a name that is not one of an image.
+ * @throws {SpecError} `VALUE_INVALID`.
  */
-export function parseReleaseRequest(text: string): ReleaseRequest {
-  if (/^(?:oci|oci-archive|docker):/.test(text) || text.includes('/')) {
-    const reference = parseReference(text);
-    if (reference.transport === 'docker' && reference.tag === undefined && reference.digest === undefined) {
-      throw invalid('release image', text, 'it has neither tag nor digest', 'Add "@sha256:..." or ":TAG".');
-    }
-    return { type: 'image', reference };
+export function parseMinor(text: string): Minor {
+  const [, major, minor] = /^(\d{1,2})\.(\d{1,2})$/.exec(text) ?? [];
+  if (major === undefined || minor === undefined) {
+    throw invalid('minor', text, 'it is not two numbers', 'Write for instance "4.18".');
   }
-  if (ARCH_SUFFIX.test(text)) {
-    throw invalid('release', text, 'it names an architecture', 'Architectures are listed under "arches".');
-  }
-  if (RANGE.test(text)) {
-    throw invalid('release', text, 'this version does not support ranges yet', 'List the versions.');
-  }
-  return { type: 'version', version: parseOpenShiftVersion(text) };
+  return { major: Number(major), minor: Number(minor) };
 }
+
+/** Kernel releases, with `*` for any characters. */
+export const KERNEL_PATTERN = {
+  pattern: /^[A-Za-z0-9*][A-Za-z0-9._+~*-]{0,127}$/,
+  what: 'kernel release',
+  hint: 'Write what "uname -r" prints, for instance "5.14.0-611.7.1.el9_7.x86_64"; "*" stands for any characters.',
+} as const satisfies TextRule;
 
 /**
  * Reads a repository, to which tags are added later.

@@ -17,8 +17,8 @@ describe('formatError()', () => {
     );
 
     expect(text).toBe(`error: Cannot use ${file}: it has 5 problems
-  ${file}:5: targets.releases[0]: Cannot use release "4.16.x": this version does not support ranges yet
-    hint: List the versions.
+  ${file}:5: targets.releases[0]: Cannot use release "4.16.x-x86_64": it names an architecture
+    hint: Architectures are listed under "arches".
   ${file}:6: targets.kernels[1]: "kernels[1]" cannot be "rtt"
     hint: Did you mean "rt"?
   ${file}:9: drivers[0].version: "version" must be text, not the number 1.1

@@ -25,7 +25,7 @@ async function read(layers: readonly (readonly Entry[])[]) {
   const { images, releases, io } = setUpResolve();
   const image = await openImage(releases, await addImage(releases, { layers }), 'x86_64');
   images.served.length = 0;
-  const payload = await readPayload(image, io.signal);
+  const payload = await readPayload(image, io);
   const layersRead = images.served.map(({ what }) =>
     image.manifest.layers.findIndex(({ digest }) => digest === what),
   );
@@ -94,7 +94,7 @@ describe('readPayload()', () => {
     const layer = releases.addBlob(noise(5000), 'application/vnd.oci.image.layer.v1.tar');
     const broken = { ...image, manifest: { ...image.manifest, layers: [layer] } };
 
-    const reading = readPayload(broken, io.signal);
+    const reading = readPayload(broken, io);
 
     await expect(reading).rejects.toMatchObject({ code: 'LAYER_INVALID' });
   });

@@ -61,8 +61,8 @@ describe('resolve() over HTTP', () => {
       osImage: { digest: osImage, kernel: KERNEL, kernelSource: 'meta.json' },
       driverToolkit: { digest: toolkit, rtKernel: `${KERNEL}+rt` },
     });
-    expect(registry.count('GET', /\/manifests\//)).toBe(4);
-    expect(registry.count('GET', /\/blobs\//)).toBe(6);
+    expect(registry.count('GET', /\/manifests\//)).toBe(3);
+    expect(registry.count('GET', /\/blobs\//)).toBe(5);
     expect(new Set(registry.requests.map(({ url }) => url)).size).toBe(registry.requests.length);
   });
 

@@ -71,10 +71,10 @@ describe('resolve()', () => {
 
     await resolve({ release: '4.18.4' }, world.io);
 
-    // Release: manifest, config, layer. OS image: manifest, config, meta.json. Toolkit: manifest, config, JSON. Extensions: manifest.
+    // Release: manifest, layer. OS image: manifest, config, meta.json. Toolkit: manifest, config, JSON.
     expect(world.images.served.map(({ call }) => call).toSorted()).toEqual([
-      ...Array.from({ length: 4 }, () => 'getManifest'),
-      ...Array.from({ length: 6 }, () => 'readBlob'),
+      ...Array.from({ length: 3 }, () => 'getManifest'),
+      ...Array.from({ length: 5 }, () => 'readBlob'),
     ]);
     expect(world.images.served.reduce((sum, { bytes }) => sum + bytes, 0)).toBeLessThan(20_000);
   });

@@ -18,6 +18,7 @@ function payload(
   });
   return {
     version: parseOpenShiftVersion(version),
+    isMulti: false,
     components: new Map(components.map((component) => [component.name, component])),
   };
 }
@@ -39,6 +40,7 @@ function dualStream(): Payload {
   };
   return {
     version: parseOpenShiftVersion('4.22.0-0.ci-2025-12-04-004014'),
+    isMulti: false,
     components: parseImageReferences(Buffer.from(JSON.stringify(stream))),
   };
 }
@@ -47,6 +49,7 @@ describe('streams of a payload', () => {
   it('4.12.0 has one, and machine-os-content is not it', () => {
     const release: Payload = {
       version: parseOpenShiftVersion('4.12.0'),
+      isMulti: false,
       components: parseImageReferences(readFileSync(join(FIXTURES, 'image-references-4.12.0-x86_64.json'))),
     };
 

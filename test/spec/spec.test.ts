@@ -51,6 +51,8 @@ describe('parseSpec()', () => {
       'version',
       'version',
       'version',
+      'version',
+      'range',
       'image',
       'image',
     ]);
@@ -79,13 +81,64 @@ describe('parseSpec()', () => {
     expect(set.rollout.pools).toEqual(['worker', 'worker-rt']);
   });
 
-  it('leaves excluded releases out', () => {
-    const set = parseSpec(
-      MINIMAL.replace('[4.18.4]', '[4.18.4, 4.18.5]\n  exclude: [{ release: 4.18.4, because: broken }]'),
+  it('reads ranges, an update graph, what is excluded, and ceilings', () => {
+    const { targets } = parseSpec(
+      MINIMAL.replace(
+        '[4.18.4]',
+        `['4.16.x', '>=4.18.3 <4.20', 4.18.4]
+  graph: https://osus.example.com
+  exclude:
+    - { release: 4.18.4, because: broken }
+    - { release: '~4.16.3', because: worse }
+    - { kernel: 5.14.0-611.*, because: its CRCs moved }
+  ceiling: [{ minor: '4.18', release: 4.18.13, because: the driver is not ported }]`,
+      ),
       'kmodlayer.yaml',
     );
 
-    expect(set.targets.releases).toEqual([{ type: 'version', version: '4.18.5' }]);
+    expect(targets).toMatchObject({
+      releases: [
+        { type: 'range', range: '4.16.x' },
+        { type: 'range', range: '>=4.18.3 <4.20' },
+        { type: 'version', version: '4.18.4' },
+      ],
+      graph: { type: 'url', url: 'https://osus.example.com/api/upgrades_info/v1/graph' },
+      exclude: [
+        { type: 'release', range: '4.18.4', because: 'broken' },
+        { type: 'release', range: '~4.16.3', because: 'worse' },
+        { type: 'kernel', pattern: '5.14.0-611.*', because: 'its CRCs moved' },
+      ],
+      ceilings: [{ minor: { major: 4, minor: 18 }, release: '4.18.13' }],
+    });
+  });
+
+  it.each([
+    ["'4.10.x'", 'releases[0]', 'it holds no release from 4.12 on'],
+    ["'>=banana'", 'releases[0]', 'it holds no release from 4.12 on'],
+    ['4.18.4]\n  graph: https://user:secret@osus.example.com #', 'graph', 'its address holds a password'],
+    ['4.18.4]\n  graph: ftp://osus.example.com #', 'graph', 'it is neither a web address nor a file'],
+    [
+      '4.18.4]\n  exclude: [{ because: broken }] #',
+      'exclude[0]',
+      '"exclude[0]" has no "release" or "kernel"',
+    ],
+    [
+      "4.18.4]\n  ceiling: [{ minor: '4.18', release: 4.17.1, because: b }] #",
+      'ceiling[0].release',
+      'no release of',
+    ],
+    [
+      "4.18.4]\n  ceiling: [{ minor: '4', release: 4.17.1, because: b }] #",
+      'ceiling[0].minor',
+      'two numbers',
+    ],
+  ])('says what is wrong with %s', (text, path, message) => {
+    const problem = problemWith('[4.18.4]', `[${text}]`);
+
+    expect(problem.path).toBe(`targets.${path}`);
+    expect(problem.message).toContain(message);
+    expect(problem.message).not.toContain('secret');
+    expect(problem.hint).toBeDefined();
   });
 
   it('shows all five mistakes of a spec, each with path, line, message and hint', () => {
@@ -95,8 +148,8 @@ describe('parseSpec()', () => {
       {
         path: 'targets.releases[0]',
         line: 5,
-        message: 'Cannot use release "4.16.x": this version does not support ranges yet',
-        hint: 'List the versions.',
+        message: 'Cannot use release "4.16.x-x86_64": it names an architecture',
+        hint: 'Architectures are listed under "arches".',
       },
       {
         path: 'targets.kernels[1]',
@@ -128,12 +181,11 @@ describe('parseSpec()', () => {
 
 describe('parseSpec() on values', () => {
   it.each(['4.16.x', '>=4.18.3 <4.20', '4.18', '~4.18.1', '4.17.1 - 4.17.9', '*', '4.18.1 || 4.19.2'])(
-    'says that the range %s is not supported yet',
+    'takes the range %s',
     (range) => {
-      const problem = problemWith('[4.18.4]', `["${range}"]`);
+      const { targets } = parseSpec(MINIMAL.replace('[4.18.4]', `["${range}"]`), 'kmodlayer.yaml');
 
-      expect(problem.message).toContain('does not support ranges yet');
-      expect(problem.hint).toBe('List the versions.');
+      expect(targets.releases).toEqual([{ type: 'range', range }]);
     },
   );
 
