@@ -13,6 +13,7 @@ import type { CliContext } from './context.ts';
 import { openEventFile } from './io/event-file.ts';
 import { writeOutput } from './io/write-output.ts';
 import { collectProofs } from './build-proofs.ts';
+import { findLock } from './lock-file.ts';
 import { makeIo } from './make-io.ts';
 import { parseOnly } from './only.ts';
 import { buildData, buildSummary, buildText } from './report/build-result.ts';
@@ -32,11 +33,14 @@ import { VERSION } from './version.ts';
  */
 export async function buildFromSpec(flags: BuildFlags, context: CliContext): Promise<void> {
   const { io, events } = await makeBuildIo(flags, context);
-  const set = withThrowAwayKey(await readSpec(flags, io, context), flags, context);
+  const spec = await readSpec(flags, io, context);
+  const lock = await findLock(spec, flags, io, context);
+  const set = withThrowAwayKey(spec, flags, context);
   const options = {
     ...(flags.only === undefined ? {} : { only: parseOnly(flags.only) }),
     keepGoing: flags.keepGoing ?? false,
     force: flags.force ?? false,
+    lock,
   };
   if (flags.dryRun === true) {
     await printPlan(set, options, { output: flags.output, verb: 'build', context, io });

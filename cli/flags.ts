@@ -177,6 +177,16 @@ export function repeatable(flags: string, description: string, choices?: readonl
   });
 }
 
+/** `--lock-file` and `--no-lock`, for commands that go by a lock file when there is one. */
+export function addLockFlags(command: Command): Command {
+  return command
+    .option(
+      '--lock-file <file>',
+      'the lock file to go by (default: the one beside the spec, when there is one)',
+    )
+    .option('--no-lock', 'look up releases and sources, also when there is a lock file');
+}
+
 /** `--graph`: where ranges of releases are looked up. */
 export function graphOption(): Option {
   return new Option(

@@ -5,6 +5,7 @@ import { makeMatrix, type Matrix, MAX_JOBS } from '../src/plan/matrix.ts';
 import type { DriverSet } from '../src/spec/spec.ts';
 import type { PlanFlags } from './commands/plan.ts';
 import type { CliContext } from './context.ts';
+import { findLock } from './lock-file.ts';
 import { makeIo } from './make-io.ts';
 import { parseOnly } from './only.ts';
 import { readSpec } from './read-spec.ts';
@@ -21,10 +22,12 @@ import { requireTargets, throwFailures } from './throw-failures.ts';
 export async function planFromSpec(flags: PlanFlags, context: CliContext): Promise<void> {
   const io = await makeIo(context, flags);
   const set = await readSpec(flags, io, context);
+  const lock = await findLock(set, flags, io, context);
   const options = {
     ...(flags.only === undefined ? {} : { only: parseOnly(flags.only) }),
     keepGoing: true,
     isOffline: flags.offline,
+    lock,
   };
   await printPlan(set, options, { output: flags.output, verb: 'plan', context, io });
 }
@@ -39,7 +42,7 @@ export interface PrintOptions {
 /** Plans, and prints the plan as the result of a verb. */
 export async function printPlan(
   set: DriverSet,
-  options: Pick<BuildOptions, 'only' | 'keepGoing'> & DecideOptions,
+  options: Pick<BuildOptions, 'only' | 'keepGoing' | 'lock'> & DecideOptions,
   { output, verb, context, io }: PrintOptions,
 ): Promise<void> {
   const planned = await planBuild(set, options, io);

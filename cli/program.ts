@@ -6,6 +6,7 @@ import { initrdCommand } from './commands/initrd.ts';
 import { inspectCommand } from './commands/inspect.ts';
 import { lintCommand } from './commands/lint.ts';
 import { machineConfigCommand } from './commands/machine-config.ts';
+import { lockCommand } from './commands/lock.ts';
 import { resolveCommand } from './commands/resolve.ts';
 import { planCommand } from './commands/plan.ts';
 import { buildCommand } from './commands/build.ts';
@@ -19,6 +20,7 @@ import { VERSION } from './version.ts';
 /** In the order in which help lists them. */
 const VERBS = [
   resolveCommand,
+  lockCommand,
   planCommand,
   buildCommand,
   signCommand,

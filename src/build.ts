@@ -13,6 +13,7 @@ import type { Io } from './io.ts';
 import { kmodManifests } from './manifests/kmod-manifests.ts';
 import type { Arch } from './oci/arch.ts';
 import { formatReference } from './oci/reference.ts';
+import type { Lock } from './plan/lock.ts';
 import { type Plan, requireSomewhereToGo } from './plan/plan.ts';
 import { type Only, select } from './plan/select.ts';
 import { planSet } from './plan-set.ts';
@@ -27,6 +28,8 @@ import type { TargetReport } from './verify/report.ts';
 const IMAGES_AT_ONCE = 4;
 
 export interface BuildOptions {
+  /** What the releases and sources of the set came to before; everything is looked up when absent. */
+  readonly lock?: Lock | undefined;
   /** Compiles that run at a time; 1 when absent. */
   readonly jobs?: number | undefined;
   /** Processors that all compiles share; 1 when absent. */
@@ -148,12 +151,12 @@ export interface BuildPlan {
  */
 export async function planBuild(
   set: DriverSet,
-  options: Pick<BuildOptions, 'only' | 'keepGoing'> & DecideOptions,
+  options: Pick<BuildOptions, 'only' | 'keepGoing' | 'lock'> & DecideOptions,
   io: Io,
 ): Promise<BuildPlan> {
   requireSomewhereToGo(set);
   const { targets, failures } = await resolveSet(set, options, io);
-  const planned = await planSet(set, targets, options, io);
+  const planned = await planSet(set, targets, { ...options, pins: options.lock?.pins }, io);
   const chosen = select(planned.plan, options.only);
   if (chosen.blocked[0] !== undefined && options.keepGoing !== true) throw chosen.blocked[0].error;
   const blocked = chosen.blocked.map(({ id, error }) => ({ what: id, error }));

@@ -6,7 +6,8 @@ import { type ExcludedRelease, reasonAgainstKernel, reasonAgainstVersion } from 
 import { type NamedRelease, releaseJobs } from './resolve/release-jobs.ts';
 import { resolveMany } from './resolve/resolve-many.ts';
 import type { Target } from './resolve/target.ts';
-import { compareVersions } from './spec/release-range.ts';
+import type { OpenShiftVersion } from './spec/openshift-version.ts';
+import { compareVersions, isInRange, type ReleaseRange } from './spec/release-range.ts';
 import {
   type DriverSet,
   type GraphLocation,
@@ -26,6 +27,8 @@ export interface Failure {
 export interface ResolveSetOptions {
   /** Goes on with the other releases after one failed. */
   readonly keepGoing?: boolean;
+  /** Resolves the releases of this range alone. */
+  readonly within?: ReleaseRange | undefined;
   /** What the releases came to before: then nothing is looked up. */
   readonly lock?: Pick<ResolvedSet, 'targets' | 'excluded'> | undefined;
 }
@@ -47,13 +50,14 @@ export interface ResolvedSet {
  */
 export async function resolveSet(
   set: Pick<DriverSet, 'file' | 'targets'>,
-  { keepGoing = false, lock }: ResolveSetOptions,
+  { keepGoing = false, lock, within }: ResolveSetOptions,
   io: Io,
 ): Promise<ResolvedSet> {
   if (lock !== undefined) return { targets: lock.targets, excluded: lock.excluded, failures: [] };
   const { targets: selection, file } = set;
   const { arches, streams, releaseRepository, releases } = selection;
-  const { jobs, excluded: notResolved } = await releaseJobs(
+  const isWithin = (version: OpenShiftVersion): boolean => within === undefined || isInRange(version, within);
+  const found = await releaseJobs(
     {
       releases: releases.map((release) => named(release, file)),
       arches,
@@ -63,22 +67,27 @@ export async function resolveSet(
     },
     io,
   );
+  const jobs = found.jobs.filter(({ version }) => version === undefined || isWithin(version));
   const outcomes = await resolveMany(jobs, { streams, releaseRepository }, io);
   const failures = outcomes.flatMap((outcome): Failure[] =>
     'error' in outcome ? [{ what: outcome.job.what, error: outcome.error }] : [],
   );
   if (failures[0] !== undefined && (!keepGoing || io.signal.aborted)) throw failures[0].error;
 
-  const excluded = new Map(notResolved.map((release) => [release.version, release]));
+  const excluded = new Map(
+    found.excluded.filter(({ version }) => isWithin(version)).map((release) => [release.version, release]),
+  );
   const targets = outcomes
     .flatMap((outcome) => ('error' in outcome ? [] : outcome.targets))
+    .filter(({ release }) => isWithin(release.version))
     .filter(({ release: { version }, osImage }) => {
       const because =
         reasonAgainstVersion(version, selection) ?? reasonAgainstKernel(osImage.kernel, selection);
       if (because !== undefined) excluded.set(version, { version, because });
       return because === undefined;
     });
-  if (targets.length === 0 && failures.length === 0) throw nothingLeft([...excluded.values()]);
+  if (targets.length === 0 && failures.length === 0 && within === undefined)
+    throw nothingLeft([...excluded.values()]);
   return {
     targets: sorted(onceEach(targets)),
     failures,

@@ -2,6 +2,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import type { CliContext } from '../context.ts';
 import {
   addImageFlags,
+  addLockFlags,
   addOutputFlag,
   addProofFlag,
   addReleaseTrustFlags,
@@ -26,6 +27,8 @@ export interface BuildFlags extends IoFlags, OutputFlags, ProofFlags {
   readonly kmmNamespace?: string;
   readonly throwAwayKey?: string;
   readonly graph?: string;
+  readonly lockFile?: string;
+  readonly lock?: boolean;
 }
 
 /** `kmodlayer build`: from a spec to pushed images and what rolls them out. */
@@ -72,7 +75,7 @@ export function buildCommand(context: CliContext): Command {
       '--throw-away-key <layout>',
       'for pull requests: sign with a key that is made now and forgotten, and write to this oci: layout instead',
     );
-  return addImageFlags(addReleaseTrustFlags(addOutputFlag(addProofFlag(command))))
+  return addImageFlags(addReleaseTrustFlags(addOutputFlag(addProofFlag(addLockFlags(command)))))
     .addHelpText(
       'after',
       `

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import type { CliContext } from '../context.ts';
-import { addImageFlags, addOutputFlag, repeatable } from '../flags.ts';
+import { addImageFlags, addLockFlags, addOutputFlag, graphOption, repeatable } from '../flags.ts';
 import type { IoFlags } from '../make-io.ts';
 import type { ReportFormat } from '../report/output.ts';
 
@@ -9,6 +9,9 @@ export interface PlanFlags extends IoFlags {
   readonly file: string;
   readonly only?: readonly string[];
   readonly offline?: boolean;
+  readonly graph?: string;
+  readonly lockFile?: string;
+  readonly lock?: boolean;
   readonly output: ReportFormat;
 }
 
@@ -23,8 +26,9 @@ export function planCommand(context: CliContext): Command {
         'plan some images only, by driver, release, arch, stream, kernel or flavour; may be repeated',
       ),
     )
-    .option('--offline', 'do not look up what is there already');
-  return addImageFlags(addOutputFlag(command, ['table', 'json', 'yaml', 'markdown', 'matrix']))
+    .option('--offline', 'do not look up what is there already')
+    .addOption(graphOption());
+  return addImageFlags(addOutputFlag(addLockFlags(command), ['table', 'json', 'yaml', 'markdown', 'matrix']))
     .addHelpText(
       'after',
       `
