@@ -93,7 +93,7 @@ export async function makeIo(
       const { findQemu } = await import('../src/engine/qemu.ts');
       return findQemu(arch, { env, withTemporaryDirectory, report, signal });
     },
-    sources: makeSources(),
+    sources: makeSources({ web, directory: join(cacheDirectory(env), 'downloads') }),
     runProgram: makeProgramRunner(context),
     withTemporaryDirectory,
     openLog: makeOpenLog({

@@ -85,7 +85,7 @@ export async function runBuild(set: DriverSet, options: BuildOptions, io: Io): P
   const makeJobs = makeJobsOf(planned.plan, options);
   const runner = makeUnitRunner(
     { jobs, images: pushes, keepGoing },
-    (unit) => compileUnit(unit, { set, makeJobs, force }, io),
+    (unit, needed) => compileUnit(unit, { set, makeJobs, force, needed }, io),
     io,
   );
   const kmodBaseOf = makeKmodBases(set, io);

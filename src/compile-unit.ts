@@ -1,15 +1,19 @@
-import { compile, type CompiledDriver, type CompiledSource } from './compile/compile.ts';
+import { symversOf } from './compile/collected.ts';
+import { compile, type CompiledDriver, type CompiledSource, type CompileRequest } from './compile/compile.ts';
 import {
+  BUILD_DKMS,
   BUILD_DRIVER,
   COLLECT_CONTAINERFILE,
   COLLECT_MODULES,
   DRIVER_TOOLKIT_CONTAINERFILE,
+  PREPARE_SRPM,
 } from './compile/dockerfiles.generated.ts';
 import { packDriver, unpackDriver } from './compile/kept-driver.ts';
 import { CompileError } from './errors.ts';
 import { type FileFailure, isFileFailure, reasonOf } from './file-failure.ts';
 import type { Io } from './io.ts';
 import { inputHashOf } from './plan/input-hash.ts';
+import { imageKey } from './plan/pin-source.ts';
 import type { CompileUnit } from './plan/plan.ts';
 import type { DriverSet } from './spec/driver-set.ts';
 import { pathFrom } from './spec/paths.ts';
@@ -20,6 +24,8 @@ export interface CompileUnitOptions {
   readonly makeJobs: number;
   /** Compiles also what was compiled before. */
   readonly force: boolean;
+  /** The drivers that this one depends on, for the same kernel. */
+  readonly needed?: readonly CompiledDriver[];
 }
 
 /** A driver that was compiled for a kernel, now or before. */
@@ -37,20 +43,22 @@ export interface CompiledUnit extends CompiledDriver {
  */
 export async function compileUnit(
   unit: CompileUnit,
-  { set, makeJobs, force }: CompileUnitOptions,
+  { set, makeJobs, force, needed = [] }: CompileUnitOptions,
   io: Io,
 ): Promise<CompiledUnit> {
   const startedAt = io.now().getTime();
+  const symvers = symversOf(needed);
   const kept = { key: '', wasThere: false };
   const findKept = async (source: CompiledSource): Promise<CompiledDriver | undefined> => {
-    kept.key = `compiled ${inputHashOf(await inputsOf(unit, source, set, io))}`;
+    const inputs = { ...(await inputsOf(unit, source, set, io)), symvers };
+    kept.key = `compiled ${inputHashOf(inputs)}`;
     const bytes = force ? undefined : await io.compiled.get(kept.key);
     const found = bytes === undefined ? undefined : unpackDriver(bytes, unit);
     kept.wasThere = found !== undefined;
     return found;
   };
   try {
-    const compiled = await compile({ set, ...unit, ...commitOf(unit), makeJobs, findKept }, io);
+    const compiled = await compile({ set, ...unit, ...pinsOf(unit), symvers, makeJobs, findKept }, io);
     requireSameSource(unit, compiled.source);
     // Modules that the user brings along are not asked for, and need not be kept.
     if (kept.key !== '' && !kept.wasThere) await io.compiled.put(kept.key, packDriver(compiled));
@@ -60,17 +68,24 @@ export async function compileUnit(
   }
 }
 
-/** The commit that the plan was made for: a branch may have moved since. */
-function commitOf({ source }: CompileUnit): { readonly commit?: string } {
-  return source.type === 'git' ? { commit: source.commit } : {};
+/** The commit or image that the plan was made for: a branch or a tag may have moved since. */
+function pinsOf(unit: CompileUnit): Pick<CompileRequest, 'commit' | 'imageDigest'> {
+  const source = unit.source.type === 'dkms' ? unit.source.tree : unit.source;
+  if (source.type === 'git') return { commit: source.commit };
+  const imageDigest = source.type === 'image' ? source.images[imageKey(unit)] : undefined;
+  return imageDigest === undefined ? {} : { imageDigest };
 }
 
 /** The input hash of what comes of it is that of the source as it was when the build was planned. */
-function requireSameSource({ driver, source: planned }: CompileUnit, compiled: CompiledSource): void {
-  if (planned.type === 'git' || planned.type !== compiled.type || planned.digest === compiled.digest) return;
+function requireSameSource({ driver, source }: CompileUnit, compiled: CompiledSource): void {
+  const planned = source.type === 'dkms' ? source.tree : source;
+  const used = compiled.type === 'dkms' ? compiled.tree : compiled;
+  // Commits and checksums were looked at when they were fetched.
+  if (planned.type !== 'directory' && planned.type !== 'files') return;
+  if (planned.type !== used.type || planned.digest === used.digest) return;
   throw new CompileError(
     'SOURCE_UNREADABLE',
-    `Cannot use the source of ${driver.name}: it changed while the build ran, from ${planned.digest} to ${compiled.digest}`,
+    `Cannot use the source of ${driver.name}: it changed while the build ran, from ${planned.digest} to ${used.digest}`,
     { hint: 'Run the build again, on files that nothing writes to.' },
   );
 }
@@ -86,7 +101,14 @@ async function inputsOf(
   return {
     source,
     build: build ?? null,
-    scripts: [DRIVER_TOOLKIT_CONTAINERFILE, COLLECT_CONTAINERFILE, BUILD_DRIVER, COLLECT_MODULES],
+    scripts: [
+      DRIVER_TOOLKIT_CONTAINERFILE,
+      COLLECT_CONTAINERFILE,
+      BUILD_DRIVER,
+      BUILD_DKMS,
+      PREPARE_SRPM,
+      COLLECT_MODULES,
+    ],
     containerfile:
       build?.type === 'containerfile' ? await readIfThere(pathFrom(file, build.path), files) : null,
     modules: driver.modules.map(({ name }) => name),

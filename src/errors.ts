@@ -114,6 +114,10 @@ export class ResolveError extends KmodError<
 export class CompileError extends KmodError<
   | 'SOURCE_UNREADABLE'
   | 'SOURCE_CHANGED'
+  | 'CHECKSUM_MISMATCH'
+  | 'ARCHIVE_INVALID'
+  | 'ARCHIVE_UNSAFE'
+  | 'KERNEL_EXCLUDED'
   | 'ENGINE_MISSING'
   | 'ENGINE_FAILED'
   | 'TOOLCHAIN_MISMATCH'

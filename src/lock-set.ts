@@ -4,6 +4,7 @@ import { formatReference, type Reference } from './oci/reference.ts';
 import { type Lock, lockIdentity } from './plan/lock.ts';
 import { pinSource, type PinnedSource } from './plan/pin-source.ts';
 import { targetId } from './plan/plan.ts';
+import { kernelsOf } from './plan-set.ts';
 import { type Failure, resolveSet, sorted } from './resolve-set.ts';
 import { limitedImages } from './resolve/limited-images.ts';
 import type { Target } from './resolve/target.ts';
@@ -31,10 +32,9 @@ const REQUESTS_AT_ONCE = 8;
  * @throws {KmodError} the first failure; the others are reported as warnings.
  */
 export async function makeLock(set: DriverSet, io: Io): Promise<Lock> {
-  const pins = await pinAll(set, io);
   const { targets, excluded, failures } = await resolveSet(set, { keepGoing: true }, io);
   throwFirst(failures, io);
-  return { spec: lockIdentity(set), targets, excluded, pins };
+  return { spec: lockIdentity(set), targets, excluded, pins: await pinAll(set, targets, io) };
 }
 
 /**
@@ -70,7 +70,7 @@ export async function checkLock(set: DriverSet, lock: Lock, io: Io): Promise<rea
     error instanceof ResolveError || (error instanceof RegistryError && error.code === 'NOT_FOUND');
   const other = failures.find((failure) => !isGone(failure));
   if (other !== undefined) throw other.error;
-  const now = { ...lock, targets, excluded, pins: await pinAll(set, io) };
+  const now = { ...lock, targets, excluded, pins: await pinAll(set, targets, io) };
   return [...compareLocks(lock, now), ...(await findGone(lock, io))];
 }
 
@@ -143,11 +143,11 @@ async function findGone({ targets }: Lock, io: Io): Promise<readonly LockChange[
  *
  * @throws {CompileError} `SOURCE_CHANGED`.
  */
-export async function requireSources(set: DriverSet, { pins }: Lock, io: Io): Promise<void> {
+export async function requireSources(set: DriverSet, { pins, targets }: Lock, io: Io): Promise<void> {
   for (const driver of set.drivers) {
     const pin = pins[driver.name];
-    if (pin?.type === 'git' || pin === undefined) continue;
-    const now = await pinSource(driver, set, io);
+    if (pin === undefined || isPinnedElsewhere(pin)) continue;
+    const now = await pinSource(driver, set, io, kernelsOf(set, targets));
     if (pinText(now) === pinText(pin)) continue;
     throw new CompileError(
       'SOURCE_CHANGED',
@@ -171,15 +171,40 @@ export function requireLockOf(set: DriverSet, { spec }: Pick<Lock, 'spec'>): voi
   );
 }
 
-async function pinAll(set: DriverSet, io: Io): Promise<Readonly<Record<string, PinnedSource>>> {
+/** What a pin alone finds again: a commit, or images by their digests. */
+function isPinnedElsewhere(pin: PinnedSource): boolean {
+  return pin.type === 'git' || pin.type === 'image' || (pin.type === 'dkms' && pin.tree.type === 'git');
+}
+
+async function pinAll(
+  set: DriverSet,
+  targets: readonly Target[],
+  io: Io,
+): Promise<Readonly<Record<string, PinnedSource>>> {
+  const kernels = kernelsOf(set, targets);
   const pins = await Promise.all(
-    set.drivers.map(async (driver) => [driver.name, await pinSource(driver, set, io)] as const),
+    set.drivers.map(async (driver) => [driver.name, await pinSource(driver, set, io, kernels)] as const),
   );
   return Object.fromEntries(pins);
 }
 
 function pinText(pin: PinnedSource): string {
-  return pin.type === 'git' ? `${pin.ref} at ${pin.commit}` : pin.digest;
+  switch (pin.type) {
+    case 'git':
+      return `${pin.ref} at ${pin.commit}`;
+    case 'dkms':
+      return pinText(pin.tree);
+    case 'image':
+      return Object.entries(pin.images)
+        .map(([kernel, digest]) => `${digest} for ${kernel}`)
+        .join(', ');
+    case 'directory':
+    case 'files':
+    case 'archive':
+    case 'srpm':
+    case 'rpm':
+      return pin.digest;
+  }
 }
 
 function throwFirst([first, ...others]: readonly Failure[], { report }: Io): void {

@@ -8,7 +8,7 @@ import { type Digest, digestOf } from './oci/digest.ts';
 import { formatReference } from './oci/reference.ts';
 import { canonicalJson } from './plan/input-hash.ts';
 import type { DriverInputs, SetInputs, SignerInputs } from './plan/inputs.ts';
-import { pinSource, type PinnedSource } from './plan/pin-source.ts';
+import { type PinnedKernel, pinSource, type PinnedSource } from './plan/pin-source.ts';
 import { plan, type Plan, requireSomewhereToGo } from './plan/plan.ts';
 import type { Target } from './resolve/target.ts';
 import { readCertificates, type SigningCertificate } from './sign/open-signers.ts';
@@ -45,7 +45,8 @@ export async function planSet(
   requireSomewhereToGo(set);
   const certificates = await readCertificates(set, io);
   const drivers = new Map<string, DriverInputs>();
-  for (const driver of set.drivers) drivers.set(driver.name, await readDriver(set, driver, pins, io));
+  for (const driver of set.drivers)
+    drivers.set(driver.name, await readDriver(set, driver, { pins, targets }, io));
   requireNothingTwice(drivers);
   const inputs = {
     drivers,
@@ -59,17 +60,29 @@ export async function planSet(
 async function readDriver(
   set: DriverSet,
   driver: Driver,
-  pins: Pins,
-  io: Pick<Io, 'files' | 'sources' | 'signal'>,
+  { pins, targets }: { readonly pins: Pins; readonly targets: readonly Target[] },
+  io: Pick<Io, 'files' | 'sources' | 'images' | 'signal'>,
 ): Promise<DriverInputs> {
   const containerfile = await readContainerfile({ set, driver }, io);
   const firmware =
     driver.firmware === undefined ? [] : await readFirmware(pathFrom(set.file, driver.firmware), io.files);
   return {
-    source: pins[driver.name] ?? (await pinSource(driver, set, io)),
+    source: pins[driver.name] ?? (await pinSource(driver, set, io, kernelsOf(set, targets))),
     ...(containerfile === undefined ? {} : { containerfile: digestOf(Buffer.from(containerfile)) }),
     firmware: firmware.map(({ path, bytes }) => ({ path, sha256: sha256(bytes) })),
   };
+}
+
+/** The kernels that anything is made for. */
+export function kernelsOf(
+  { targets: { kernels } }: DriverSet,
+  targets: readonly Target[],
+): readonly PinnedKernel[] {
+  return targets.flatMap((target) =>
+    target.kernels
+      .filter(({ flavour }) => kernels.includes(flavour))
+      .map(({ release }) => ({ kernel: release, arch: target.arch })),
+  );
 }
 
 /** A base that is named by tag is what its tag stands for now. */

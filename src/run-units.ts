@@ -71,12 +71,12 @@ const READS_AT_ONCE = 8;
 class NotBegun extends Error {}
 
 /**
- * @param compileUnit Compiles one unit.
+ * @param compileUnit Compiles one unit, when those that it needs are there.
  * @param io Its `signal` ends everything: `run` then waits for what runs, and `summary` throws its reason.
  */
 export function makeUnitRunner(
   { jobs, images, keepGoing }: UnitRunnerOptions,
-  compileUnit: (unit: CompileUnit) => Promise<CompiledUnit>,
+  compileUnit: (unit: CompileUnit, needed: readonly CompiledUnit[]) => Promise<CompiledUnit>,
   io: Pick<Io, 'report' | 'now' | 'signal'>,
 ): UnitRunner {
   const limits = { compile: pLimit(jobs), read: pLimit(READS_AT_ONCE), make: pLimit(images) };
@@ -136,14 +136,16 @@ export function makeUnitRunner(
   const compileOnce = (unit: CompileUnit): Promise<CompiledUnit> => {
     const running =
       compiles.get(unit.id) ??
-      watch({ id: unit.id, kind: 'compile' }, (begin) =>
-        inTurn(limits.compile, async () => {
+      watch({ id: unit.id, kind: 'compile' }, async (begin) => {
+        // Before it asks for a turn of its own: waiting in one could be for ever.
+        const needed = await compileAll(unit.id, unit.needs);
+        return inTurn(limits.compile, async () => {
           begin();
-          const result = await compileUnit(unit);
+          const result = await compileUnit(unit, needed);
           compiled.push(result);
           return result;
-        }),
-      );
+        });
+      });
     compiles.set(unit.id, running);
     return running;
   };

@@ -63,10 +63,12 @@ export async function signDrivers(
         modules.set(pathOf(driver.name, fileName), module);
         placed.push({ ...spec, fileName, bytes });
       }
-      const firmware =
-        driver.firmware === undefined
+      const firmware = [
+        ...(driver.firmware === undefined
           ? []
-          : await readFirmware(pathFrom(set.file, driver.firmware), io.files);
+          : await readFirmware(pathFrom(set.file, driver.firmware), io.files)),
+        ...(compiled.firmware ?? []),
+      ];
       return {
         driver,
         compiled,

@@ -66,7 +66,7 @@ async function withRuns(
       const io = makeTestIo({
         compiled: makeCache(join(directory, 'compiled'), { maxBytes: 1e9 }),
         engine: () => Promise.resolve(makeEngine(seen)),
-        sources: makeSources(),
+        sources: makeSources({ web: makeTestIo().web, directory: join(directory, 'downloads') }),
       });
       const set = makeSet(directory, to);
       const result = await runBuild(set, { toolVersion: '0.0.0-test', ...options }, io);

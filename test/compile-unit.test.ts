@@ -39,7 +39,11 @@ async function withWorld(
         }
       },
     };
-    const io = makeTestIo({ engine: () => Promise.resolve(engine), sources: makeSources() });
+    const { web } = makeTestIo();
+    const io = makeTestIo({
+      engine: () => Promise.resolve(engine),
+      sources: makeSources({ web, directory: join(directory, 'downloads') }),
+    });
     const { driver, kernel, arch, target } = makeRequest(RUN);
     const unit = { id: `hello for ${kernel}`, flavour: 'rt', driver, kernel, arch, target } as CompileUnit;
     await use({ io, directory, unit, builds });

@@ -60,6 +60,7 @@ async function setUp(targets: string) {
     images: world.images,
     cache: world.cache,
     sources: {
+      ...makeTestIo().sources,
       resolveGit: async () => sources.commit,
       checkOutGit: () => Promise.reject(new Error('nothing is checked out')),
       digestDirectory: async () => digestOf(Buffer.from(sources.tree)),

@@ -24,10 +24,11 @@ interface Seen {
   readonly ends: Record<string, string>;
 }
 
-const compileOf = (id: string): CompileUnit => ({ id }) as CompileUnit;
+const compileOf = (id: string, ...needs: readonly CompileUnit[]): CompileUnit =>
+  ({ id, needs }) as unknown as CompileUnit;
 
 function imageOf(id: string, ...compiles: readonly string[]): Image {
-  return { id, compiles: compiles.map(compileOf) };
+  return { id, compiles: compiles.map((one) => compileOf(one)) };
 }
 
 function setUp({ units = {}, signal = new AbortController().signal, ...options }: Work): {
@@ -75,6 +76,18 @@ describe('makeUnitRunner()', () => {
 
     expect(made).toEqual(['one of a b', 'two of b a', 'three of ']);
     expect(seen.order.filter((id) => id === 'a')).toHaveLength(1);
+  });
+
+  it('compiles what a unit needs before it, in one turn at a time, and blocks it when that fails', async () => {
+    const base = compileOf('base');
+    const image = { id: 'one', compiles: [compileOf('a', base), compileOf('b', base)] };
+    const good = setUp({ jobs: 1 });
+    expect(await good.images(image)).toEqual(['one of a b']);
+    expect(good.seen.order).toEqual(['base', 'a', 'b', 'one']);
+
+    const bad = setUp({ units: { base: { fails: true } }, keepGoing: true });
+    expect(await bad.images(image)).toEqual([]);
+    expect(bad.seen.ends).toEqual({ base: 'failed', a: 'blocked', b: 'blocked', one: 'blocked' });
   });
 
   it('begins an image as soon as its own compiles are done', async () => {

@@ -1,13 +1,16 @@
 import type { Build, BuildAsset, BuildRequest } from '../engine/engine.ts';
 import { SpecError } from '../errors.ts';
+import type { DriverBuild } from '../spec/driver-set.ts';
 import { pathFrom } from '../spec/paths.ts';
 import type { CompileRequest } from './compile.ts';
 import {
+  BUILD_DKMS,
   BUILD_DRIVER,
   CHECK_TOOLCHAIN,
   COLLECT_CONTAINERFILE,
   COLLECT_MODULES,
   DRIVER_TOOLKIT_CONTAINERFILE,
+  PREPARE_SRPM,
 } from './dockerfiles.generated.ts';
 
 /** What a build needs that is not in the spec. */
@@ -40,7 +43,7 @@ export function makeBuilds(request: CompileRequest, inputs: BuildInputs): BuildR
   const standard = standardArguments(request, inputs.image);
   const { DTK_IMAGE, KERNEL_RELEASE } = standard;
   const secrets = build.secrets.map(({ id, file }) => ({ id, file: pathFrom(request.set.file, file) }));
-  if (build.type === 'run') {
+  if (build.type !== 'containerfile') {
     return [
       {
         containerfile: mountSecrets(
@@ -50,7 +53,10 @@ export function makeBuilds(request: CompileRequest, inputs: BuildInputs): BuildR
         context: inputs.context,
         args: {
           ...standard,
-          ...(build.workdir === undefined ? {} : { KMODLAYER_WORKDIR: build.workdir }),
+          // Of a source package, the directory is there only when it was prepared: the command goes there itself.
+          ...(build.workdir === undefined || request.driver.source.type === 'srpm'
+            ? {}
+            : { KMODLAYER_WORKDIR: build.workdir }),
           ...(build.output === undefined ? {} : { KMODLAYER_OUTPUT: build.output }),
         },
         secrets,
@@ -99,7 +105,7 @@ function standardArguments({ arch, driver, kernel, target, makeJobs = 1 }: Compi
 
 /** Files that the scripts in `dockerfiles/` read: what the user wrote arrives in files, never in a line of a shell. */
 export function makeAssets({ driver, symvers = {} }: CompileRequest): readonly BuildAsset[] {
-  const { build } = driver;
+  const { build, source } = driver;
   const variables = Object.entries(build?.args ?? {}).map(
     ([name, value]) => `export ${name}='${value.replaceAll("'", `'\\''`)}'\n`,
   );
@@ -108,10 +114,23 @@ export function makeAssets({ driver, symvers = {} }: CompileRequest): readonly B
     { path: 'build-driver.sh', text: BUILD_DRIVER },
     { path: 'collect-modules.sh', text: COLLECT_MODULES },
     { path: 'arguments.sh', text: variables.join('') },
-    { path: 'command.sh', text: build?.type === 'run' ? `${build.command}\n` : '' },
+    ...(build?.type === 'dkms' ? [{ path: 'build-dkms.sh', text: BUILD_DKMS }] : []),
+    ...(source.type === 'srpm' ? [{ path: 'prepare-srpm.sh', text: PREPARE_SRPM }] : []),
+    { path: 'command.sh', text: `${source.type === 'srpm' ? prepareCommand(build) : ''}${commandOf(build)}` },
     { path: 'modules.txt', text: driver.modules.map(({ name }) => `${name}\n`).join('') },
     ...Object.entries(symvers).map(([name, text]) => ({ path: `symvers/${name}.symvers`, text })),
   ];
+}
+
+/** Prepares the package in place, then goes where the user's command runs. */
+function prepareCommand(build: DriverBuild | undefined): string {
+  const workdir = build?.type === 'run' ? (build.workdir ?? '') : '';
+  return `sh /kmodlayer/bin/prepare-srpm.sh\ncd "/kmodlayer/source/"'${workdir.replaceAll("'", `'\\''`)}'\n`;
+}
+
+function commandOf(build: DriverBuild | undefined): string {
+  if (build?.type === 'dkms') return 'exec bash /kmodlayer/bin/build-dkms.sh\n';
+  return build?.type === 'run' ? `${build.command}\n` : '';
 }
 
 /**

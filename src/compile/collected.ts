@@ -1,7 +1,7 @@
 import { CompileError } from '../errors.ts';
 import type { Report } from '../events.ts';
 import { moduleNameOfPath, type ModuleName } from '../spec/module-name.ts';
-import type { CompiledModule, CompileRequest } from './compile.ts';
+import type { CompiledDriver, CompiledModule, CompileRequest } from './compile.ts';
 
 /** The files that a build left. */
 export interface Collected {
@@ -109,4 +109,13 @@ export async function mergeSymvers(
     for (const line of text.split('\n')) if (line !== '') lines.add(line);
   }
   return lines.size === 0 ? undefined : [...lines].map((line) => `${line}\n`).join('');
+}
+
+/** `Module.symvers` of drivers by their names, for one that needs them; those that export nothing are left out. */
+export function symversOf(
+  drivers: readonly Pick<CompiledDriver, 'driver' | 'symvers'>[],
+): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    drivers.flatMap(({ driver, symvers }) => (symvers === undefined ? [] : [[driver, symvers]])),
+  );
 }

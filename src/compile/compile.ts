@@ -3,17 +3,20 @@ import type { BuildRequest, Engine } from '../engine/engine.ts';
 import { CompileError } from '../errors.ts';
 import type { Io } from '../io.ts';
 import type { Arch } from '../oci/arch.ts';
-import { digestOf, makeHasher, type Digest } from '../oci/digest.ts';
+import type { Digest } from '../oci/digest.ts';
 import type { Target } from '../resolve/target.ts';
 import type { Driver, DriverSet } from '../spec/driver-set.ts';
 import type { KernelRelease } from '../spec/kernel-release.ts';
-import { moduleNameOfPath, type ModuleName } from '../spec/module-name.ts';
+import type { ModuleName } from '../spec/module-name.ts';
 import { pathFrom } from '../spec/paths.ts';
-import { withoutCredentials } from '../without-credentials.ts';
 import { makeAssets, makeBuilds, type BuildInputs } from './builds.ts';
 import { collectModules, mergeSymvers } from './collected.ts';
 import { explainFailure } from './explain-failure.ts';
+import { type CompiledSource, fetchSource } from './fetch-source.ts';
 import { makeLog } from './log.ts';
+import { readPrebuilt } from './prebuilt.ts';
+
+export type { CompiledSource } from './fetch-source.ts';
 
 /** One driver to compile for one kernel. */
 export interface CompileRequest {
@@ -26,6 +29,8 @@ export interface CompileRequest {
   readonly target: Pick<Target, 'driverToolkit' | 'rhelVersion'>;
   /** Commit that a lockfile pins a git source to; the one that its `ref` stands for now when absent. */
   readonly commit?: string;
+  /** Image that a source of images is pinned to, for this kernel; the one that its tag stands for now when absent. */
+  readonly imageDigest?: Digest;
   /** `Module.symvers` of the drivers that this one needs, by driver name. */
   readonly symvers?: Readonly<Record<string, string>>;
   /** Processes that the build may run at a time, for `make -j`; 1 when absent. No input: the modules are the same. */
@@ -37,20 +42,16 @@ export interface CompileRequest {
 /** What compiling needs of the outside world. */
 export type CompileIo = Pick<
   Io,
-  'engine' | 'sources' | 'files' | 'withTemporaryDirectory' | 'openLog' | 'report' | 'signal'
+  | 'engine'
+  | 'images'
+  | 'cache'
+  | 'sources'
+  | 'files'
+  | 'withTemporaryDirectory'
+  | 'openLog'
+  | 'report'
+  | 'signal'
 >;
-
-/** What a driver's modules were made from; goes into labels, so nothing in it is secret. */
-export type CompiledSource =
-  | { readonly type: 'directory'; readonly digest: Digest }
-  | {
-      readonly type: 'git';
-      readonly url: string;
-      readonly ref: string;
-      readonly commit: string;
-      readonly digest: Digest;
-    }
-  | { readonly type: 'files'; readonly digest: Digest };
 
 /** A module as the driver's build left it: not signed by us, debug sections stripped, maybe compressed when prebuilt. */
 export interface CompiledModule {
@@ -68,6 +69,8 @@ export interface CompiledDriver {
   readonly modules: readonly CompiledModule[];
   /** Symbols that the driver exports, for drivers that need them; undefined when it left no `Module.symvers`. */
   readonly symvers: string | undefined;
+  /** Firmware that came with the modules, by its path below `usr/lib/firmware`; none when absent. */
+  readonly firmware?: readonly { readonly path: string; readonly bytes: Uint8Array }[];
   readonly source: CompiledSource;
   /** File with everything that the build printed; undefined when nothing was built now. */
   readonly logFile?: string | undefined;
@@ -77,14 +80,15 @@ export interface CompiledDriver {
  * Makes the modules of one driver for one kernel, in the driver-toolkit of a target, or reads them when the driver
  * brings them along. Same source, same driver-toolkit: same bytes.
  *
- * @throws {CompileError} `SOURCE_UNREADABLE`, `TOOLCHAIN_MISMATCH`, `COMPILE_FAILED` (with `logTail` and `logFile`),
+ * @throws {CompileError} as `fetchSource`, `TOOLCHAIN_MISMATCH`, `KERNEL_EXCLUDED`, `COMPILE_FAILED` (with `logTail` and `logFile`),
  *   `MODULE_MISSING`, `ENGINE_MISSING`, `ENGINE_FAILED`.
  * @throws {RegistryError} when the driver-toolkit cannot be fetched.
  */
 export async function compile(request: CompileRequest, io: CompileIo): Promise<CompiledDriver> {
   io.signal.throwIfAborted();
   const { driver } = request;
-  if (driver.source.type === 'files') return readPrebuilt(request, driver.source.paths, io);
+  const prebuilt = await readPrebuilt(request, io);
+  if (prebuilt !== undefined) return prebuilt;
   return io.withTemporaryDirectory(async (directory) => {
     const { context, source } = await fetchSource(request, directory, io);
     const kept = await request.findKept?.(source);
@@ -103,29 +107,6 @@ export async function compile(request: CompileRequest, io: CompileIo): Promise<C
       logFile,
     };
   });
-}
-
-async function fetchSource(
-  { driver, set, commit }: CompileRequest,
-  directory: string,
-  io: CompileIo,
-): Promise<{ readonly context: string; readonly source: CompiledSource }> {
-  const { source } = driver;
-  if (source.type === 'git') {
-    const pinned = commit ?? (await io.sources.resolveGit(source, io.signal));
-    const context = join(directory, 'source');
-    await io.sources.checkOutGit(source, pinned, context, io.signal);
-    const digest = await io.sources.digestDirectory(context, io.signal);
-    const { ref } = source;
-    return {
-      context,
-      source: { type: 'git', url: withoutCredentials(source.url), ref, commit: pinned, digest },
-    };
-  }
-  if (source.type !== 'directory') throw new TypeError(`No directory for a source of type ${source.type}`);
-  const context = pathFrom(set.file, source.path);
-  const digest = await io.sources.digestDirectory(context, io.signal);
-  return { context, source: { type: 'directory', digest } };
 }
 
 /** Returns the path of the log, where one could be kept. */
@@ -179,41 +160,6 @@ export async function readContainerfile(
     throw new CompileError('SOURCE_UNREADABLE', `Cannot read the Containerfile ${path}`, {
       cause: error,
       hint: 'Check "build.containerfile"; relative paths start at the spec.',
-    });
-  }
-}
-
-/** Modules that are there already need no engine at all. */
-async function readPrebuilt(
-  request: CompileRequest,
-  paths: readonly string[],
-  io: CompileIo,
-): Promise<CompiledDriver> {
-  const hasher = makeHasher();
-  const contents = new Map<string, Uint8Array>();
-  for (const path of paths) {
-    const bytes = await readModuleFile(pathFrom(request.set.file, path), io);
-    contents.set(path, bytes);
-    hasher.update(Buffer.from(JSON.stringify([moduleNameOfPath(path), digestOf(bytes)])));
-  }
-  const read = (path: string): Promise<Uint8Array> => Promise.resolve(contents.get(path) ?? new Uint8Array());
-  const files = [...contents.keys()];
-  return {
-    driver: request.driver.name,
-    kernel: request.kernel,
-    modules: await collectModules(request, { files, read, report: io.report, directory: '' }),
-    symvers: undefined,
-    source: { type: 'files', digest: hasher.digest() },
-  };
-}
-
-async function readModuleFile(path: string, io: CompileIo): Promise<Uint8Array> {
-  try {
-    return await io.files.read(path);
-  } catch (error) {
-    throw new CompileError('SOURCE_UNREADABLE', `Cannot read the module ${path}`, {
-      cause: error,
-      hint: 'Check "source.files"; relative paths start at the spec.',
     });
   }
 }

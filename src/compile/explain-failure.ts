@@ -8,6 +8,24 @@ const TOOLCHAIN = /^kmodlayer-toolchain:(?<what>[a-z-]+)\|(?<wanted>[^|]*)\|(?<f
 /** What compilers, tools and engines say when the disk is full, in whichever language of C's library they run. */
 const NO_SPACE = /\b(?:no space left on device|disk quota exceeded)\b/i;
 
+/** The line with which `build-dkms.sh` and `prepare-srpm.sh` in `dockerfiles/` say what is wrong. */
+const DKMS = /^kmodlayer-(?:dkms|srpm):(?<what>[a-z-]+)\|(?<detail>.*)$/;
+
+/** What each of its words means; the detail follows. */
+const DKMS_WORDS: Readonly<Record<string, readonly [meaning: string, hint: string]>> = {
+  'no-config': ['there is no dkms.conf in', 'Name the directory that has it with "build.workdir".'],
+  'no-name': ['its dkms.conf has a name that cannot be one', 'Mend what is named here in dkms.conf.'],
+  'no-tool': ['the driver-toolkit lacks a program', 'Build with a Containerfile that installs it.'],
+  patch: ['a patch of dkms.conf does not apply', 'PATCH_MATCH says for which kernels a patch is meant.'],
+  specs: ['a source package has one spec file, and this one has', 'Get the package again from its maker.'],
+  prep: ['rpmbuild cannot prepare the source as %prep says', 'The log shows what it printed.'],
+  script: ['a script of dkms.conf fails', 'The log shows what it printed.'],
+  'not-built': [
+    'its MAKE did not make',
+    'Compare BUILT_MODULE_NAME and BUILT_MODULE_LOCATION with what the log says was made.',
+  ],
+};
+
 const TAIL_LINES = 40;
 
 /** What is known of a failed build. */
@@ -26,6 +44,9 @@ export function explainFailure(error: CompileError, { request, log, logFile }: F
   const toolchain = lines.findLast((line) => TOOLCHAIN.test(line));
   if (toolchain !== undefined) return toolchainMismatch(toolchain, kernel, options);
   if (lines.some((line) => NO_SPACE.test(line))) return noSpace(error, request, options);
+
+  const dkms = DKMS.exec(lines.findLast((line) => DKMS.test(line)) ?? '')?.groups;
+  if (dkms !== undefined) return dkmsFailure(dkms, request, options);
   if (error.code !== 'COMPILE_FAILED') {
     return new CompileError(error.code, error.message, { ...options, hint: error.hint });
   }
@@ -61,6 +82,29 @@ function stateOf(error: CompileError): string {
   const status = /exit status (\d+)$/.exec(error.message)?.[1];
   if (status !== undefined) return `its build ends with exit status ${status}`;
   return error.message.replace(/^Cannot build the driver: /, '');
+}
+
+function dkmsFailure(
+  { what = '', detail = '' }: Readonly<Record<string, string>>,
+  { driver, kernel }: Failure['request'],
+  options: { readonly logFile: string | undefined; readonly logTail: readonly string[] },
+): CompileError {
+  if (what === 'excluded') {
+    return new CompileError(
+      'KERNEL_EXCLUDED',
+      `Cannot compile ${driver.name} for ${kernel}: its dkms.conf says ${detail}`,
+      {
+        ...options,
+        hint: 'Leave out the releases that have this kernel, or get a version of the driver that knows it.',
+      },
+    );
+  }
+  const [meaning, hint] = DKMS_WORDS[what] ?? ['its dkms.conf cannot be followed', 'The log says why.'];
+  return new CompileError(
+    'COMPILE_FAILED',
+    `Cannot compile ${driver.name} for ${kernel}: ${meaning}: ${detail}`,
+    { ...options, hint },
+  );
 }
 
 function toolchainMismatch(

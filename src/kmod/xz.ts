@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { ModuleError } from '../errors.ts';
 import { damaged, unpacksTooFar } from './compression-errors.ts';
@@ -7,11 +8,12 @@ import { decodeLzma2, Lzma2Error, type Lzma2Request } from './lzma2.ts';
 const HEADER_BYTES = 12;
 const FOOTER_BYTES = 12;
 
-/** Sums of the unpacked bytes, by the number that the stream gives: none, CRC32 (what the kernel reads), CRC64. */
+/** Sums of the unpacked bytes, by the number that the stream gives: none, CRC32 (what the kernel reads), CRC64, SHA-256. */
 const CHECKS: ReadonlyMap<number, (bytes: Uint8Array) => Buffer> = new Map([
   [0x00, () => Buffer.alloc(0)],
   [0x01, crc32Of],
   [0x04, crc64],
+  [0x0a, (bytes) => createHash('sha256').update(bytes).digest()],
 ]);
 
 const LZMA2 = 0x21;

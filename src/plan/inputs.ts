@@ -36,6 +36,8 @@ export interface CompileInputs {
   readonly arch: Arch;
   readonly flavour: KernelFlavour;
   readonly target: Pick<Target, 'driverToolkit' | 'rhelVersion'>;
+  /** Input hashes of the drivers whose symbols it gets. */
+  readonly needs?: readonly string[];
 }
 
 /**
@@ -60,7 +62,7 @@ export function sourceHashOf(driver: Driver, inputs: SetInputs): string {
 export function compileHashOf(
   { build }: Driver,
   sourceHash: string,
-  { kernel, arch, flavour, target }: CompileInputs,
+  { kernel, arch, flavour, target, needs = [] }: CompileInputs,
 ): string {
   const toolkit = target.driverToolkit;
   return inputHashOf({
@@ -69,6 +71,7 @@ export function compileHashOf(
     kernel,
     arch,
     flavour,
+    ...(needs.length === 0 ? {} : { needs }),
     ...(build === undefined
       ? {}
       : { driverToolkit: toolkit.digest, rhelVersion: toolkit.rhelVersion || target.rhelVersion }),

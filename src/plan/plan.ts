@@ -27,6 +27,8 @@ export interface CompileUnit extends KernelUnit {
   readonly sourceHash: string;
   /** Hash of all that decides what the compile gives: 64 hex digits. */
   readonly inputHash: string;
+  /** Units of the drivers that this one depends on, for the same kernel: they come first. */
+  readonly needs: readonly CompileUnit[];
 }
 
 /** One layered image: drivers of the set on the OS image of one target, for the kernel that is in it. */
@@ -151,16 +153,37 @@ function joinGroup(
     known.targets.push(target);
     return known;
   }
-  const compiles = sources.map((source) => ({
-    ...unit,
-    ...source,
-    id: `${source.driver.name} for ${unit.kernel}`,
-    target,
-    inputHash: compileHashOf(source.driver, source.sourceHash, { ...unit, target }),
-  }));
+  const compiles = compilesOf(sources, unit, target);
   const group = { ...unit, targets: [target], compiles };
   groups.set(key, group);
   return group;
+}
+
+/** One unit for each driver, in their order. */
+function compilesOf(sources: readonly Source[], unit: KernelUnit, target: Target): readonly CompileUnit[] {
+  const made = new Map<string, CompileUnit>();
+  const unitOf = (source: Source): CompileUnit => {
+    const { driver, sourceHash } = source;
+    const known = made.get(driver.name);
+    if (known !== undefined) return known;
+    // A spec with a circle was refused: this ends.
+    const needs = sources.filter((one) => driver.dependsOn.includes(one.driver.name)).map(unitOf);
+    const compile = {
+      ...unit,
+      ...source,
+      id: `${driver.name} for ${unit.kernel}`,
+      target,
+      needs,
+      inputHash: compileHashOf(driver, sourceHash, {
+        ...unit,
+        target,
+        needs: needs.map(({ inputHash }) => inputHash),
+      }),
+    };
+    made.set(driver.name, compile);
+    return compile;
+  };
+  return sources.map(unitOf);
 }
 
 function imageUnit(target: Target, compiles: readonly CompileUnit[], settings: string): ImageUnit {

@@ -199,22 +199,40 @@ function placeOf(alias: string, { places, fail }: Reading): Reference {
 
 function pinOf(entry: Entry, fail: Fail): readonly [string, PinnedSource] {
   const name = textOf(entry['name'], NAME, { what: 'driver', fail });
-  const { type, url, ref, commit, digest } = entry;
+  return [name, pinnedSourceOf(entry, name, fail)];
+}
+
+const PINNED_BY_DIGEST = ['directory', 'files', 'archive', 'srpm', 'rpm'] as const;
+
+function pinnedSourceOf(entry: Entry, driver: string, fail: Fail): PinnedSource {
+  const { type, url, ref, commit } = entry;
   if (type === 'git') {
-    return [
-      name,
-      {
-        type,
-        url: textOf(url, LINE, { what: 'url', fail }),
-        ref: textOf(ref, LINE, { what: 'ref', fail }),
-        commit: textOf(commit, COMMIT, { what: 'commit', fail }),
-      },
-    ];
+    return {
+      type,
+      url: textOf(url, LINE, { what: 'url', fail }),
+      ref: textOf(ref, LINE, { what: 'ref', fail }),
+      commit: textOf(commit, COMMIT, { what: 'commit', fail }),
+    };
   }
-  if (type !== 'directory' && type !== 'files') return fail(`driver ${name} has no known type of source`);
-  if (typeof digest !== 'string' || !isDigest(digest))
-    return fail(`the source of driver ${name} has no digest`);
-  return [name, { type, digest }];
+  const digestFrom = (value: unknown): Digest =>
+    typeof value === 'string' && isDigest(value)
+      ? value
+      : fail(`the source of driver ${driver} has no digest`);
+  if (type === 'dkms') {
+    const tree = entryOf(entry['tree'], fail);
+    if (tree['type'] === 'dkms') return fail(`the tree of driver ${driver} is none`);
+    return { type, tree: pinnedSourceOf(tree, driver, fail) };
+  }
+  if (type === 'image') {
+    const images = Object.entries(entryOf(entry['images'], fail));
+    return {
+      type,
+      images: Object.fromEntries(images.map(([kernel, digest]) => [kernel, digestFrom(digest)])),
+    };
+  }
+  const known = PINNED_BY_DIGEST.find((one) => one === type);
+  if (known === undefined) return fail(`driver ${driver} has no known type of source`);
+  return { type: known, digest: digestFrom(entry['digest']) };
 }
 
 function riskOf({ name, url, message }: Entry, fail: Fail): UpdateRisk {

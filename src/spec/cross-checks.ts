@@ -1,8 +1,20 @@
 import type { SpecProblem } from '../errors.ts';
-import { formatPath, type DocumentPath, type SpecDocument } from './document.ts';
-import { moduleNameOfPath } from './module-name.ts';
+import { checkSource } from './check-source.ts';
+import { checkDependencies } from './check-dependencies.ts';
+import type { SpecDocument } from './document.ts';
 import { findNearest } from './nearest.ts';
 import { problemAt } from './problems.ts';
+import {
+  checkOneOf,
+  checkTwice,
+  list,
+  moduleName,
+  type Place,
+  quote,
+  record,
+  type Reporter,
+  SIGNER_KEYS,
+} from './raw-checks.ts';
 
 /**
  * What no single value shows: keys that exclude each other, names that come twice or are nowhere. It reads the raw
@@ -17,25 +29,12 @@ export function crossCheck(document: SpecDocument): readonly SpecProblem[] {
   checkReleases(record(set['targets']), report);
   checkTwice(list(record(set['rollout'])['pools']), ['rollout', 'pools'], report);
   checkDrivers(list(set['drivers']), report);
+  checkDependencies(list(set['drivers']), report);
   checkDay1(set, report);
   checkSigning(set['sign'], report);
   checkThrowAway(set, report);
   return problems;
 }
-
-type Reporter = (path: DocumentPath, message: string, hint: string) => void;
-
-interface Place {
-  readonly path: DocumentPath;
-  readonly report: Reporter;
-}
-
-/** What goes with which kind of signer. */
-const SIGNER_KEYS = {
-  file: ['passphrase'],
-  pkcs11: ['library', 'pin'],
-  command: ['input', 'timeoutSeconds'],
-} as const;
 
 const SIGNER_WORDS = { file: 'a key file', pkcs11: 'a key in a token ("pkcs11:...")', command: '"command"' };
 
@@ -199,45 +198,6 @@ function checkModules(
   });
 }
 
-function checkSource(driver: Readonly<Record<string, unknown>>, { path, report }: Place): void {
-  checkOneOf(driver['source'], ['directory', 'git', 'files'], { path: [...path, 'source'], report });
-  const files = record(driver['source'])['files'];
-  if (files === undefined) {
-    if (driver['build'] !== undefined) checkBuild(driver['build'], { path: [...path, 'build'], report });
-    return;
-  }
-  if (driver['build'] !== undefined) {
-    report([...path, 'build'], 'There is nothing to build: the source is "files"', 'Leave "build" out.');
-  }
-  const provided = list(files).map((file) => (typeof file === 'string' ? moduleNameOfPath(file) : ''));
-  list(driver['modules']).forEach((module, index) => {
-    const name = moduleName(record(module)['name']);
-    if (name === undefined || provided.includes(name)) return;
-    report(
-      [...path, 'modules', index, 'name'],
-      `No file of the source is module ${quote(name)}`,
-      `Add "${name}.ko" to "source.files".`,
-    );
-  });
-}
-
-function checkBuild(build: unknown, { path, report }: Place): void {
-  checkOneOf(build, ['run', 'containerfile'], { path, report });
-  const { run, containerfile, workdir, stage, secrets } = record(build);
-  if (workdir !== undefined && run === undefined) {
-    report([...path, 'workdir'], '"workdir" goes with "run"', 'Set the directory in the Containerfile.');
-  }
-  if (stage !== undefined && containerfile === undefined) {
-    report([...path, 'stage'], '"stage" goes with "containerfile"', 'Leave "stage" out.');
-  }
-  const ids = list(secrets).map((secret) => record(secret)['id']);
-  ids.forEach((id, index) => {
-    if (typeof id === 'string' && ids.indexOf(id) < index) {
-      report([...path, 'secrets', index, 'id'], `Secret ${quote(id)} is there twice`, 'Give it another id.');
-    }
-  });
-}
-
 function checkSoftdeps(
   softdeps: readonly unknown[],
   modules: readonly string[],
@@ -262,51 +222,4 @@ function checkSoftdeps(
       );
     }
   });
-}
-
-/** Unknown keys are problems of their own; an object that has one may have meant it as the key that is missing. */
-function checkOneOf(value: unknown, keys: readonly string[], { path, report }: Place): void {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return;
-  const present = keys.filter((key) => Object.hasOwn(value, key));
-  const what = quote(typeof path.at(-1) === 'number' ? formatPath(path.slice(-2)) : path.at(-1));
-  const choice = keys
-    .map(quote)
-    .join(', ')
-    .replace(/, ([^,]*)$/, ' or $1');
-  if (present.length > 1) {
-    report(path, `${what} has ${present.map(quote).join(' and ')}`, `Keep exactly one of ${choice}.`);
-  }
-  const hasOther = Object.keys(value).some((key) => !COMPANIONS.has(key) && !keys.includes(key));
-  if (present.length === 0 && !hasOther) report(path, `${what} has no ${choice}`, 'Add one of them.');
-}
-
-/** Keys that stand beside one of a choice, and are none of it. */
-const COMPANIONS = new Set([
-  ...['args', 'secrets', 'workdir', 'stage', 'output'],
-  'because',
-  ...['certificate', 'hash', ...Object.values(SIGNER_KEYS).flat()],
-]);
-
-function checkTwice(items: readonly unknown[], path: DocumentPath, report: Reporter): void {
-  items.forEach((item, index) => {
-    if (typeof item === 'string' && items.indexOf(item) < index) {
-      report([...path, index], `${quote(item)} is there twice`, 'Keep one of them.');
-    }
-  });
-}
-
-function moduleName(value: unknown): string | undefined {
-  return typeof value === 'string' ? value.replaceAll('-', '_') : undefined;
-}
-
-function quote(value: unknown): string {
-  return JSON.stringify(typeof value === 'string' ? value.slice(0, 100) : String(value));
-}
-
-function record(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>) : {};
-}
-
-function list(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? (value as readonly unknown[]) : [];
 }

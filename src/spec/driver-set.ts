@@ -1,6 +1,7 @@
 import type { Arch } from '../oci/arch.ts';
+import type { Digest } from '../oci/digest.ts';
 import type { Reference } from '../oci/reference.ts';
-import type { KernelFlavour } from './kernel-release.ts';
+import type { KernelFlavour, KernelRelease } from './kernel-release.ts';
 import type { ModuleName } from './module-name.ts';
 import type { OpenShiftVersion } from './openshift-version.ts';
 import type { Pkcs11Uri } from './pkcs11-uri.ts';
@@ -92,12 +93,48 @@ export interface Driver {
   readonly softdeps: readonly Softdep[];
   /** Directory whose files go under `usr/lib/firmware`. */
   readonly firmware: string | undefined;
+  /** Names of drivers of this set whose symbols it imports; never in a circle. */
+  readonly dependsOn: readonly string[];
 }
+
+/** A file that its checksum names, on the web or on this machine. */
+export interface FileSource {
+  readonly location:
+    { readonly type: 'url'; readonly url: string } | { readonly type: 'file'; readonly path: string };
+  readonly sha256: Digest;
+}
+
+/** A package, and the kernel that it is for; undefined: it is the only one. */
+export interface RpmSource {
+  readonly kernel: KernelRelease | undefined;
+  readonly file: FileSource;
+}
+
+/** A tree of source files. */
+export type SourceTree =
+  | { readonly type: 'directory'; readonly path: string }
+  | { readonly type: 'git'; readonly url: string; readonly ref: string }
+  | {
+      readonly type: 'archive';
+      readonly file: FileSource;
+      /** Directory in the archive; undefined: the only one at its top, or all of it. */
+      readonly directory: string | undefined;
+    };
 
 /** Where the source of a driver is. */
 export type DriverSource =
-  | { readonly type: 'directory'; readonly path: string }
-  | { readonly type: 'git'; readonly url: string; readonly ref: string }
+  | SourceTree
+  /** A source package, prepared as its spec says and then built as `build` says. */
+  | { readonly type: 'srpm'; readonly file: FileSource }
+  /** Packages with modules that are built already. */
+  | { readonly type: 'rpm'; readonly packages: readonly [RpmSource, ...RpmSource[]] }
+  /**
+   * Images with modules that are built already, below any prefix. `{kernel}` stands for the kernel release as tags
+   * spell it, `{arch}` for the architecture.
+   */
+  | { readonly type: 'image'; readonly pattern: string }
+  /** A tree whose `dkms.conf` says how it is built. */
+  | { readonly type: 'dkms'; readonly tree: SourceTree }
   | { readonly type: 'files'; readonly paths: readonly string[] };
 
 interface BuildInputs {
@@ -126,6 +163,12 @@ export type DriverBuild =
       readonly path: string;
       /** The stage that holds the modules; undefined: the last one. */
       readonly stage: string | undefined;
+    })
+  /** As the `dkms.conf` of the source says. */
+  | (BuildInputs & {
+      readonly type: 'dkms';
+      /** Directory in the source that has it; undefined: the top of the source. */
+      readonly workdir: string | undefined;
     });
 
 /** A module that the driver provides. */

@@ -4,12 +4,6 @@ import { formatPath, type DocumentPath, type SpecDocument } from './document.ts'
 import { findNearest } from './nearest.ts';
 import { Spec } from './schema.ts';
 
-/** Keys of later versions of the spec, by the path of the object that would hold them. */
-const NOT_YET: Readonly<Record<string, readonly string[]>> = {
-  'drivers[].source': ['archive', 'srpm', 'rpm', 'dkms', 'image'],
-  'drivers[]': ['dependsOn'],
-};
-
 /** What is wrong with the shape or the values of a document, in the order of its lines. */
 export function findShapeProblems(document: SpecDocument, error: z.ZodError): readonly SpecProblem[] {
   const schema = z.toJSONSchema(Spec, { io: 'input' });
@@ -44,12 +38,8 @@ function describeIssue(issue: z.core.$ZodIssue, { document, schema }: Surroundin
       const known = knownKeysAt(schema, path);
       return issue.keys.map((key) =>
         problemAt(document, [...path, key], {
-          message: isNotYet(path, key)
-            ? `${JSON.stringify(key)} is not supported yet`
-            : `Unknown key ${JSON.stringify(key.slice(0, 100))}`,
-          hint: isNotYet(path, key)
-            ? 'This version does not do that yet: leave the key out.'
-            : suggest(key, known, 'Known keys here'),
+          message: `Unknown key ${JSON.stringify(key.slice(0, 100))}`,
+          hint: suggest(key, known, 'Known keys here'),
         }),
       );
     }
@@ -150,11 +140,6 @@ function suggest(word: string, known: readonly string[], title: string): string 
   const nearest = findNearest(word, known);
   if (nearest !== undefined) return `Did you mean ${JSON.stringify(nearest)}?`;
   return known.length === 0 ? undefined : `${title}: ${known.join(', ')}.`;
-}
-
-function isNotYet(path: DocumentPath, key: string): boolean {
-  const place = formatPath(path).replaceAll(/\[\d+\]/g, '[]');
-  return NOT_YET[place]?.includes(key) ?? false;
 }
 
 /** Keys that the JSON Schema allows at a path. */

@@ -2,10 +2,12 @@ import { z } from 'zod';
 import { KmodError } from '../errors.ts';
 import { parseArch } from '../oci/arch.ts';
 import { parseReference } from '../oci/reference.ts';
+import { parseKernelRelease } from './kernel-release.ts';
 import { parseModuleName } from './module-name.ts';
 import { parseOpenShiftVersion } from './openshift-version.ts';
 import { parseReleaseRange } from './release-range.ts';
 import { parseReleaseRequest } from './release-request.ts';
+import { SOURCE_TREES, SOURCES } from './source-kinds.ts';
 import * as values from './values.ts';
 
 /** A string that a parser turns into a value; its error becomes the problem, hint included. */
@@ -103,23 +105,74 @@ const Targets = z
   })
   .describe('What to build for.');
 
+/** A file by URL or path, whose checksum says which one it is. */
+const checkedFile = {
+  url: parsed(values.parseDownloadUrl).optional().describe('Where it is downloaded from: https or http.'),
+  file: path.optional().describe('The file on this machine.'),
+  sha256: parsed(values.parseSha256).describe(
+    'What "sha256sum FILE" prints; it is checked before the file is used.',
+  ),
+};
+
+const treeKeys = {
+  directory: path.optional().describe('Directory of the source.'),
+  git: z
+    .strictObject({
+      url: parsed(values.parseGitUrl),
+      ref: text(values.GIT_REF).describe('Tag, branch or full commit.'),
+    })
+    .optional(),
+  archive: z
+    .strictObject({
+      ...checkedFile,
+      directory: text(values.RELATIVE_DIRECTORY)
+        .optional()
+        .describe('Directory in the archive. Without it, the only one at its top, or all of it.'),
+    })
+    .meta(exactlyOne('url', 'file'))
+    .optional()
+    .describe('A tar, plain or packed with gzip, xz or zstd.'),
+};
+
+const CheckedFile = z.strictObject(checkedFile).meta(exactlyOne('url', 'file'));
+
+const Rpm = z
+  .strictObject({
+    kernel: parsed(parseKernelRelease)
+      .optional()
+      .describe('Kernel that its modules are for. Without it, there is one package for all.'),
+    ...checkedFile,
+  })
+  .meta(exactlyOne('url', 'file'));
+
+const Tree = z.strictObject(treeKeys).meta(exactlyOne(...SOURCE_TREES));
+
 const Source = z
   .strictObject({
-    directory: path.optional().describe('Directory of the source.'),
-    git: z
-      .strictObject({
-        url: parsed(values.parseGitUrl),
-        ref: text(values.GIT_REF).describe('Tag, branch or full commit.'),
-      })
-      .optional(),
+    ...treeKeys,
+    srpm: CheckedFile.optional().describe(
+      'A source package: its %prep is run by rpmbuild in the driver-toolkit, and what that leaves is built.',
+    ),
+    rpm: z
+      .union([Rpm, z.array(Rpm).min(1)])
+      .optional()
+      .describe('Packages with modules that are built already, one for each kernel; nothing of them is run.'),
+    image: parsed(values.parseImagePattern)
+      .optional()
+      .describe(
+        'Images with modules that are built already, below any prefix. "{kernel}" and "{arch}" in the tag are filled in.',
+      ),
+    dkms: Tree.optional().describe(
+      'A source with a dkms.conf, which says how it is built: exactly one of "directory", "git" and "archive".',
+    ),
     files: z
       .array(text(values.MODULE_FILE))
       .min(1)
       .optional()
       .describe('Modules that are built already. They must be for the kernel of every target.'),
   })
-  .describe('Exactly one of "directory", "git" and "files".')
-  .meta(exactlyOne('directory', 'git', 'files'));
+  .describe('Where the source is: exactly one of these.')
+  .meta(exactlyOne(...SOURCES));
 
 const Build = z
   .strictObject({
@@ -171,6 +224,12 @@ const DriverEntry = z.strictObject({
     .prefault([])
     .describe('Modules to load before and after another.'),
   firmware: path.optional().describe('Directory whose files go under usr/lib/firmware.'),
+  dependsOn: z
+    .array(text({ ...values.DNS_LABEL, what: 'driver name' }))
+    .prefault([])
+    .describe(
+      'Drivers of this set whose symbols it imports: they are compiled first, and their Module.symvers is handed on.',
+    ),
 });
 
 const Secret = z

@@ -1,25 +1,14 @@
 import { SpecError, type SpecProblem } from '../errors.ts';
 import { crossCheck } from './cross-checks.ts';
 import { readDocument } from './document.ts';
-import type {
-  Driver,
-  DriverBuild,
-  DriverSet,
-  DriverSource,
-  Exclusion,
-  SecretSource,
-  SignerSettings,
-  Signing,
-} from './driver-set.ts';
+import type { Driver, DriverSet, Exclusion, SecretSource, SignerSettings, Signing } from './driver-set.ts';
+import { buildOf, sourceOf } from './driver-source.ts';
 import { findShapeProblems } from './problems.ts';
 import { Spec } from './schema.ts';
 
 export type * from './driver-set.ts';
 export { pathFrom, referenceFrom } from './paths.ts';
 export { Spec } from './schema.ts';
-
-/** What a driver without `build` runs: Kbuild, with the source as the external module. */
-const DEFAULT_COMMAND = 'make -C "/usr/src/kernels/$KERNEL_RELEASE" M="$PWD" modules';
 
 /**
  * Reads a spec (`kmodlayer.yaml`). All of its problems are found in one go.
@@ -82,32 +71,11 @@ function driverOf(entry: Spec['drivers'][number]): Driver {
     name: entry.name,
     version: entry.version,
     source,
-    build: source.type === 'files' ? undefined : buildOf(entry.build),
+    build: buildOf(source, entry.build),
     modules: entry.modules,
     softdeps: entry.softdeps,
     firmware: entry.firmware,
-  };
-}
-
-/** `crossCheck` has seen that exactly one is there. */
-function sourceOf({ directory, git, files = [] }: Spec['drivers'][number]['source']): DriverSource {
-  if (directory !== undefined) return { type: 'directory', path: directory };
-  if (git !== undefined) return { type: 'git', url: git.url, ref: git.ref };
-  return { type: 'files', paths: files };
-}
-
-function buildOf(build: Spec['drivers'][number]['build']): DriverBuild {
-  const { args = {}, secrets = [], output } = build ?? {};
-  if (build?.containerfile !== undefined) {
-    return { type: 'containerfile', path: build.containerfile, stage: build.stage, args, secrets, output };
-  }
-  return {
-    type: 'run',
-    command: build?.run ?? DEFAULT_COMMAND,
-    workdir: build?.workdir,
-    args,
-    secrets,
-    output,
+    dependsOn: entry.dependsOn,
   };
 }
 

@@ -1,4 +1,5 @@
 import { SpecError } from '../errors.ts';
+import { type Digest, isDigest } from '../oci/digest.ts';
 import { formatReference, parseReference, unpinned, type Reference } from '../oci/reference.ts';
 import type { GraphLocation } from './driver-set.ts';
 import { parsePkcs11Uri, type Pkcs11Uri } from './pkcs11-uri.ts';
@@ -208,6 +209,65 @@ export function parseGitUrl(text: string): string {
       text.replace(/^.*@/s, '...@'),
       'it is no URL of a kind that is fetched safely',
       'Write https://HOST/PATH, ssh://HOST/PATH, USER@HOST:PATH or file:///PATH; a directory is "directory: ./PATH".',
+    );
+  }
+  return text;
+}
+
+/**
+ * Reads the URL of a file. URLs that hold a password are refused.
+ *
+ * @throws {SpecError} `VALUE_INVALID`.
+ */
+export function parseDownloadUrl(text: string): string {
+  if (/^[a-z]+:\/\/[^/]*@/i.test(text)) {
+    throw new SpecError('VALUE_INVALID', 'Cannot use this URL: it holds a user or a password', {
+      hint: 'Downloads are made without credentials: get the file by other means, and write "file: ./PATH".',
+    });
+  }
+  if (!/^https?:\/\/[^\s\0-\x1f\x7f]{1,2000}$/.test(text) || !URL.canParse(text)) {
+    throw invalid('URL', text, 'it is no web address', 'Write https://HOST/PATH, or "file: ./PATH".');
+  }
+  return text;
+}
+
+/**
+ * Reads a checksum: 64 hex digits, with or without `sha256:`.
+ *
+ * @throws {SpecError} `VALUE_INVALID`.
+ */
+export function parseSha256(text: string): Digest {
+  const digest = `sha256:${text.replace(/^sha256:/, '').toLowerCase()}`;
+  if (!isDigest(digest)) {
+    throw invalid(
+      'checksum',
+      text,
+      'it is no sha256',
+      'Write the 64 hex digits that "sha256sum FILE" prints.',
+    );
+  }
+  return digest;
+}
+
+/** What `{kernel}` and `{arch}` of an image stand for. The `+` of a kernel release becomes `_`, as KMM has it in tags. */
+export function imageOf(pattern: string, kernel: string, arch: string): Reference {
+  const inTag = (text: string): string => text.replaceAll(/[^A-Za-z0-9._-]/g, '_');
+  return parseReference(pattern.replaceAll('{kernel}', inTag(kernel)).replaceAll('{arch}', inTag(arch)));
+}
+
+/**
+ * Reads the image of a vendor, whose tag may hold `{kernel}` and `{arch}`.
+ *
+ * @throws {SpecError} `VALUE_INVALID`; {OciError} for a name that is not one of an image.
+ */
+export function parseImagePattern(text: string): string {
+  const reference = imageOf(text, '5.14.0-427.50.1.el9_4.x86_64', 'x86_64');
+  if (reference.transport === 'docker' && reference.tag === undefined && reference.digest === undefined) {
+    throw invalid(
+      'image',
+      text,
+      'it has neither tag nor digest',
+      'Add ":{kernel}", ":TAG" or "@sha256:...".',
     );
   }
   return text;

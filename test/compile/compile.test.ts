@@ -1,12 +1,22 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { compile, type CompileRequest } from '../../src/compile/compile.ts';
 import type { BuildRequest, Engine } from '../../src/engine/engine.ts';
 import { CompileError } from '../../src/errors.ts';
+import { digestOf } from '../../src/oci/digest.ts';
 import { makeCompileIo } from '../support/compile-io.ts';
-import { makeRequest, RUN } from './requests.ts';
+import { makeDriver, makeRequest, RUN } from './requests.ts';
 
 let directory: string;
 
@@ -151,6 +161,54 @@ describe('compile()', () => {
       code: 'TOOLCHAIN_MISMATCH',
       message: expect.stringContaining(message) as string,
     });
+  });
+
+  it.each([
+    [
+      'excluded|BUILD_EXCLUSIVE_KERNEL="^4"',
+      'KERNEL_EXCLUDED',
+      'its dkms.conf says BUILD_EXCLUSIVE_KERNEL="^4"',
+    ],
+    ['not-built|src/acme.ko', 'COMPILE_FAILED', 'its MAKE did not make: src/acme.ko'],
+  ])('reads kmodlayer-dkms:%s', async (line, code, message) => {
+    const failure = new CompileError('COMPILE_FAILED', 'Cannot build the driver: exit status 66');
+    const { engine } = makeEngine({}, [`kmodlayer-dkms:${line}`], failure);
+
+    await expect(compile(request(), makeCompileIo(engine))).rejects.toMatchObject({
+      code,
+      message: expect.stringContaining(message) as string,
+    });
+  });
+
+  it('unpacks an archive of the spec for the build, and records its checksum', async () => {
+    execFileSync('tar', ['-C', directory, '-czf', join(directory, 'hello.tar.gz'), 'hello']);
+    const sha256 = digestOf(readFileSync(join(directory, 'hello.tar.gz')));
+    const archive = {
+      type: 'archive',
+      file: { location: { type: 'file', path: 'hello.tar.gz' }, sha256 },
+      directory: undefined,
+    } as const;
+    const made = makeEngine(BOTH);
+    let seen: readonly string[] = [];
+    const engine: Engine = {
+      ...made.engine,
+      build: (build) => {
+        seen = readdirSync(build.builds[0].context ?? '');
+        return made.engine.build(build);
+      },
+    };
+    const driver = makeDriver({ source: { type: 'dkms', tree: archive }, build: { ...RUN, type: 'dkms' } });
+
+    const compiled = await compile(request({ driver }), makeCompileIo(engine));
+
+    expect(seen).toEqual(['Kbuild']);
+    expect(compiled.source).toEqual({
+      type: 'dkms',
+      tree: { type: 'archive', digest: sha256 },
+      digest: sha256,
+    });
+    const text = made.requests[0]?.assets.find(({ path }) => path === 'command.sh')?.text;
+    expect(text).toBe('exec bash /kmodlayer/bin/build-dkms.sh\n');
   });
 
   it('leaves no temporary directory behind', async () => {

@@ -10,6 +10,8 @@ const FILES = {
   COLLECT_CONTAINERFILE: 'collect-modules.Containerfile',
   CHECK_TOOLCHAIN: 'check-toolchain.sh',
   BUILD_DRIVER: 'build-driver.sh',
+  BUILD_DKMS: 'build-dkms.sh',
+  PREPARE_SRPM: 'prepare-srpm.sh',
   COLLECT_MODULES: 'collect-modules.sh',
 } as const;
 

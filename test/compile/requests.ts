@@ -30,6 +30,7 @@ export function makeDriver(changes: Partial<Driver> = {}): Driver {
     modules,
     softdeps: [],
     firmware: undefined,
+    dependsOn: [],
     ...changes,
   };
 }

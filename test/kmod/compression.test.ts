@@ -104,7 +104,7 @@ describe('decompressModule()', () => {
 
   it('says which check of xz it does not know', async () => {
     const packed = Buffer.from(readModuleFixture('kl_provider.ko.xz'));
-    packed[7] = 0x0a;
+    packed[7] = 0x0b;
 
     await expect(decompressModule(packed)).rejects.toMatchObject({ code: 'COMPRESSION_UNSUPPORTED' });
   });

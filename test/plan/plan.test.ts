@@ -49,6 +49,30 @@ describe('plan()', () => {
     expect(kmodImages).toEqual([]);
   });
 
+  it('says which units come first, for the same kernel', () => {
+    const drivers = SET.drivers.map((driver) => ({
+      ...driver,
+      dependsOn: driver.name === 'one' ? ['two'] : [],
+    }));
+
+    const { compiles } = plan(
+      { ...SET, drivers },
+      [makeTarget('4.18.4', K1), makeTarget('4.18.6', K2)],
+      INPUTS,
+    );
+
+    expect(compiles.map(({ id, needs }) => [id, needs.map((unit) => unit.id)])).toEqual([
+      [`one for ${K1}`, [`two for ${K1}`]],
+      [`two for ${K1}`, []],
+      [`one for ${K2}`, [`two for ${K2}`]],
+      [`two for ${K2}`, []],
+    ]);
+    expect(compiles[0]?.needs[0]).toBe(compiles[1]);
+    expect(compiles[0]?.inputHash).not.toBe(
+      plan(SET, [makeTarget('4.18.4', K1)], INPUTS).compiles[0]?.inputHash,
+    );
+  });
+
   it('makes kernels that come from the extensions units of their own, with kmod images and without layers', () => {
     const targets = [
       makeTarget('4.18.4', K1, { flavours: ['rt'] }),

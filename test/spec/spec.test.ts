@@ -282,25 +282,10 @@ describe('parseSpec() on values', () => {
   });
 });
 
-describe('parseSpec() on keys that belong to later versions', () => {
-  it.each([
-    ['directory: ./src', 'archive: { file: a.tar.gz }', 'drivers[0].source.archive'],
-    ['directory: ./src', 'dkms: {}', 'drivers[0].source.dkms'],
-    ['directory: ./src', 'image: quay.io/a/b:1', 'drivers[0].source.image'],
-    ['    version: 1.0.0', '    version: 1.0.0\n    dependsOn: [b]', 'drivers[0].dependsOn'],
-  ])('says that %s -> %s is not supported yet', (piece, replacement, path) => {
-    const problem = problemWith(piece, replacement);
-
-    expect(problem.path).toBe(path);
-    expect(problem.message).toMatch(/is not supported yet$/);
-    expect(problem.hint).toBe('This version does not do that yet: leave the key out.');
-  });
-});
-
 describe('parseSpec() on what no single value shows', () => {
   it.each([
     ['directory: ./src', 'directory: ./src, files: [acme.ko]', '"source" has "directory" and "files"'],
-    ['directory: ./src', '', '"source" has no "directory", "git" or "files"'],
+    ['directory: ./src', '', '"source" has no "directory", "git", "archive"'],
     ['[4.18.4]', '[4.18.4, 4.18.4]', '"4.18.4" is there twice'],
     ['publish:', 'rollout: { day1: [acme] }\npublish:', 'Day 1 units have no image to pull'],
     [

@@ -23,7 +23,7 @@ export interface ModuleToLoad {
 }
 
 export interface BootManyOptions {
-  /** A kernel of `.world/kernels`, for instance `6.1.0-56-amd64`. */
+  /** A kernel of `.world/kernels` or, for real time, `.world/kernels-rt`: for instance `6.1.0-56-amd64`. */
   readonly kernelRelease: string;
   readonly modules: readonly ModuleToLoad[];
   /** Boot with Secure Boot and these certificates (DER) in `db` or in shim's list. */
@@ -88,7 +88,8 @@ export async function bootMany(options: BootManyOptions): Promise<BootManyResult
 }
 
 function kernelFile(kernelRelease: string): string {
-  return join(worldDirectory(), 'kernels', kernelRelease, 'boot', `vmlinuz-${kernelRelease}`);
+  const kind = kernelRelease.includes('-rt-') ? 'kernels-rt' : 'kernels';
+  return join(worldDirectory(), kind, kernelRelease, 'boot', `vmlinuz-${kernelRelease}`);
 }
 
 /** busybox for the shell and mount, and kmod with its libraries: those of this machine. */

@@ -5,6 +5,9 @@ import type { CompileIo } from '../../src/compile/compile.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { makeSources } from '../../src/engine/make-sources.ts';
 import type { BuildEvent } from '../../src/events.ts';
+import { makeImages } from '../../src/registry/images.ts';
+import type { Images } from '../../src/registry/repository.ts';
+import { makeWeb } from '../../src/registry/web.ts';
 
 /** An `Io` for compiling that works on this machine and remembers what it was told. */
 export interface CompileTestIo extends CompileIo {
@@ -18,6 +21,7 @@ export interface CompileTestIo extends CompileIo {
 export function makeCompileIo(
   engine: Engine | Error,
   signal: AbortSignal = new AbortController().signal,
+  images: Images = makeImages({ env: process.env, signal }),
 ): CompileTestIo {
   const events: BuildEvent[] = [];
   const logs = new Map<string, readonly string[]>();
@@ -26,8 +30,13 @@ export function makeCompileIo(
     events,
     logs,
     directories,
+    images,
+    cache: { get: () => Promise.resolve(undefined), put: () => Promise.resolve() },
     engine: () => (engine instanceof Error ? Promise.reject(engine) : Promise.resolve(engine)),
-    sources: makeSources(),
+    sources: makeSources({
+      web: makeWeb({ env: process.env, caFiles: [], certDirs: [], report: () => undefined, signal }),
+      directory: join(tmpdir(), `kmodlayer-downloads-${process.pid}`),
+    }),
     files: {
       read: (path) => readFile(path),
       readLink: (path) => readlink(path).catch(() => undefined),

@@ -70,8 +70,8 @@ export function readWorld(): World {
   return JSON.parse(readFileSync(join(worldDirectory(), 'world.json'), 'utf8')) as World;
 }
 
-/** Source of a driver from Debian's `*-dkms` packages: a directory with Makefile or Kbuild. */
-export function worldDriver(name: 'v4l2loopback' | 'xtables-addons'): string {
+/** Source of a driver from Debian's `*-dkms` packages (`name` is without that end): a directory with a `dkms.conf`. */
+export function worldDriver(name: string): string {
   const parent = join(worldDirectory(), 'drivers', name, 'usr/src');
   const [directory] = readdirSync(parent);
   return join(parent, directory ?? '');

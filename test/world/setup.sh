@@ -24,9 +24,18 @@ fail() {
 PACKAGES=(
   apache2-utils binutils buildah busybox-static ca-certificates chromium cpio crun docker-registry docker.io e2fsprogs
   efitools fonts-dejavu-core gcc-12 git gpg gpg-agent kmod libelf1 linux-kbuild-6.1 make mmdebstrap mokutil opensc openssl ostree
-  ovmf podman poppler-utils qemu-system-x86 runc sbsigntool shellcheck skopeo softhsm2 systemd uidmap umoci xz-utils
+  ovmf podman poppler-utils qemu-system-x86 rpm runc sbsigntool shellcheck skopeo softhsm2 systemd uidmap umoci xz-utils
   zstd
 )
+
+# Drivers that are compiled outside of the kernel's tree: Debian's packages of them, without "-dkms".
+DRIVERS=(
+  acpi-call adv-17v35x apfs bbswitch ddcci digimend dm-writeboost evdi gost-crypto jool langford librem-ec-acpi
+  lime-forensics nat-rtsp openrazer-driver openvpn-dco rapiddisk tp-smapi v4l2loopback vpoll xtables-addons xtrx
+)
+
+# What the driver-toolkit has; rpmbuild is in rpm.
+TOOLCHAIN=gcc,gcc-12,make,kmod,xz-utils,libelf1,patch,cpio,file,dwarves,rpm
 
 install_packages() {
   local missing=() name
@@ -101,7 +110,7 @@ fetch_os_packages() {
 
 # A root with a compiler, from the machine's own package sources.
 make_toolchain() {
-  [ ! -f "$world/toolchain.tar" ] || return 0
+  if [ -f "$world/toolchain.tar" ] && [ "$(cat "$world/toolchain.packages" 2>/dev/null)" = "$TOOLCHAIN" ]; then return 0; fi
   say "the driver-toolkit's root (mmdebstrap, about a minute)"
   local codename sources=() options=() line file
   # shellcheck source=/dev/null
@@ -113,12 +122,13 @@ make_toolchain() {
     apt-config dump | grep -iE '^Acquire::(https?::(Proxy|CAInfo|Verify)|Retries)' || true
   )
   mmdebstrap --quiet --variant=minbase --skip=cleanup/reproducible ${options[@]+"${options[@]}"} \
-    --include=gcc,gcc-12,make,kmod,xz-utils,libelf1,patch,cpio,file,dwarves \
+    --include="$TOOLCHAIN" \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
     --dpkgopt='path-exclude=/usr/share/doc/*' \
     "$codename" "$world/toolchain.partial.tar" "${sources[@]}" </dev/null >"$world/mmdebstrap.log" 2>&1 ||
     { tail -n 20 "$world/mmdebstrap.log" >&2; fail "mmdebstrap (all of it is in $world/mmdebstrap.log)"; }
   mv "$world/toolchain.partial.tar" "$world/toolchain.tar"
+  echo "$TOOLCHAIN" >"$world/toolchain.packages"
 }
 
 # A certificate authority, a certificate for the loopback address, one account and the registry's configuration.
@@ -159,7 +169,7 @@ YAML
 }
 
 main() {
-  local stamp started=$SECONDS arguments=("$@") previous newest next
+  local stamp started=$SECONDS arguments=("$@") previous newest next name
   install_packages
   # What was built is good as long as the programs that built it, and the port, are the same.
   stamp=$(cd "$here" && { sha256sum ./*.ts ./*.sh; echo "$port"; } | sha256sum | cut -d' ' -f1)
@@ -180,8 +190,7 @@ main() {
   fetch_kernel kernels-rt "${newest/-amd64/-rt-amd64}"
   download_and_unpack "$world/kernels/$newest-rt" \
     "linux-headers-${newest/-amd64/-rt-amd64}" "linux-headers-${newest%-amd64}-common-rt"
-  download_and_unpack "$world/drivers/v4l2loopback" v4l2loopback-dkms
-  download_and_unpack "$world/drivers/xtables-addons" xtables-addons-dkms
+  for name in "${DRIVERS[@]}"; do download_and_unpack "$world/drivers/$name" "$name-dkms"; done
   fetch_os_packages
   say 'kernels of other machines, and other versions of kmod'
   KMODLAYER_WORLD=$world bash "$here/node.sh" fetch-depmod.ts
