@@ -81,7 +81,7 @@ function requireSameSource({ driver, source }: CompileUnit, compiled: CompiledSo
   const planned = source.type === 'dkms' ? source.tree : source;
   const used = compiled.type === 'dkms' ? compiled.tree : compiled;
   // Commits and checksums were looked at when they were fetched.
-  if (planned.type !== 'directory' && planned.type !== 'files') return;
+  if (planned.type !== 'directory' && planned.type !== 'files' && planned.type !== 'module') return;
   if (planned.type !== used.type || planned.digest === used.digest) return;
   throw new CompileError(
     'SOURCE_UNREADABLE',

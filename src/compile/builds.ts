@@ -3,6 +3,7 @@ import { SpecError } from '../errors.ts';
 import type { DriverBuild } from '../spec/driver-set.ts';
 import { pathFrom } from '../spec/paths.ts';
 import type { CompileRequest } from './compile.ts';
+import type { KmmBuild } from './kmm-module.ts';
 import {
   BUILD_DKMS,
   BUILD_DRIVER,
@@ -16,11 +17,13 @@ import {
 /** What a build needs that is not in the spec. */
 export interface BuildInputs {
   /** Directory with the source. */
-  readonly context: string;
+  readonly context: string | undefined;
   /** Id of the driver-toolkit in the engine. */
   readonly image: string;
   /** Text of the user's own Containerfile, where the driver has one. */
   readonly userContainerfile: string | undefined;
+  /** How the Module of KMM builds, where the source is one. */
+  readonly kmm?: KmmBuild | undefined;
 }
 
 /** The step of our Containerfile that runs the user's command, and so gets the secrets. */
@@ -43,14 +46,14 @@ export function makeBuilds(request: CompileRequest, inputs: BuildInputs): BuildR
   const standard = standardArguments(request, inputs.image);
   const { DTK_IMAGE, KERNEL_RELEASE } = standard;
   const secrets = build.secrets.map(({ id, file }) => ({ id, file: pathFrom(request.set.file, file) }));
-  if (build.type !== 'containerfile') {
+  if (build.type === 'run' || build.type === 'dkms') {
     return [
       {
         containerfile: mountSecrets(
           DRIVER_TOOLKIT_CONTAINERFILE,
           build.secrets.map(({ id }) => id),
         ),
-        context: inputs.context,
+        ...(inputs.context === undefined ? {} : { context: inputs.context }),
         args: {
           ...standard,
           // Of a source package, the directory is there only when it was prepared: the command goes there itself.
@@ -70,11 +73,23 @@ export function makeBuilds(request: CompileRequest, inputs: BuildInputs): BuildR
     secrets: [],
   };
   const user: Build = {
-    containerfile: inputs.userContainerfile ?? '',
-    context: inputs.context,
+    containerfile:
+      inputs.kmm === undefined
+        ? (inputs.userContainerfile ?? '')
+        : mountKmmSecrets(
+            inputs.kmm,
+            build.secrets.map(({ id }) => id),
+          ),
+    ...(inputs.context === undefined ? {} : { context: inputs.context }),
     isForeign: true,
-    ...(build.stage === undefined ? {} : { stage: build.stage }),
-    args: { ...build.args, ...standard, DTK_AUTO: inputs.image },
+    ...(build.type === 'module' || build.stage === undefined ? {} : { stage: build.stage }),
+    args: {
+      ...inputs.kmm?.args,
+      ...build.args,
+      ...standard,
+      ...(inputs.kmm === undefined ? {} : { MOD_NAME: inputs.kmm.name, MOD_NAMESPACE: inputs.kmm.namespace }),
+      DTK_AUTO: inputs.image,
+    },
     secrets,
   };
   const collect: Build = {
@@ -147,6 +162,30 @@ export function mountSecrets(containerfile: string, ids: readonly string[]): str
   }
   const mounts = ids.map((id) => `--mount=type=secret,id=${id} `).join('');
   return containerfile.replace(BUILD_STEP, BUILD_STEP.replace('RUN ', `RUN ${mounts}`));
+}
+
+/**
+ * The Dockerfile of a Module, whose every step finds its Secrets where KMM's builds mount them: the secret `NAME.KEY` of
+ * the spec is `/run/secrets/NAME/KEY`, the secret `NAME` is `/run/secrets/NAME`.
+ */
+export function mountKmmSecrets({ containerfile, secrets }: KmmBuild, ids: readonly string[]): string {
+  const mounts = secrets.flatMap((name) => {
+    const own = ids.filter((id) => id === name || id.startsWith(`${name}.`));
+    if (own.length === 0) {
+      throw new SpecError(
+        'VALUE_INVALID',
+        `Cannot build the Module: it mounts the Secret ${JSON.stringify(name)}`,
+        {
+          hint: `Add { id: ${name}.KEY, file: PATH } under "build.secrets", once for each key.`,
+        },
+      );
+    }
+    return own.map((id) => {
+      const target = id === name ? name : `${name}/${id.slice(name.length + 1)}`;
+      return `--mount=type=secret,id=${id},target=/run/secrets/${target} `;
+    });
+  });
+  return containerfile.replaceAll(/^[ \t]*RUN[ \t]+/gim, (step) => step + mounts.join(''));
 }
 
 function checkArguments(args: Readonly<Record<string, string>>): void {

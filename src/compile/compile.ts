@@ -12,7 +12,8 @@ import { pathFrom } from '../spec/paths.ts';
 import { makeAssets, makeBuilds, type BuildInputs } from './builds.ts';
 import { collectModules, mergeSymvers } from './collected.ts';
 import { explainFailure } from './explain-failure.ts';
-import { type CompiledSource, fetchSource } from './fetch-source.ts';
+import { type CompiledSource, fetchSource, readSpecFile } from './fetch-source.ts';
+import { type KmmBuild, readKmmModule } from './kmm-module.ts';
 import { makeLog } from './log.ts';
 import { readPrebuilt } from './prebuilt.ts';
 
@@ -118,7 +119,12 @@ async function buildAndExplain(
 ): Promise<string | undefined> {
   const { arch, driver, kernel, target } = request;
   const image = await engine.pull({ image: target.driverToolkit.location, arch, signal: io.signal });
-  const inputs = { ...paths, image, userContainerfile: await readContainerfile(request, io) };
+  const inputs = {
+    ...paths,
+    image,
+    userContainerfile: await readContainerfile(request, io),
+    kmm: await readModule(request, io),
+  };
   const log = makeLog();
   const file = await io.openLog(`${driver.name}-${kernel}.log`);
   try {
@@ -141,6 +147,17 @@ async function buildAndExplain(
     await file.close();
   }
   return file.path;
+}
+
+async function readModule(
+  { driver, kernel, set }: CompileRequest,
+  io: CompileIo,
+): Promise<KmmBuild | undefined> {
+  const { source } = driver;
+  if (source.type !== 'module') return undefined;
+  const file = pathFrom(set.file, source.path);
+  const text = Buffer.from(await readSpecFile(file, io)).toString('utf8');
+  return readKmmModule(text, { file, kernel, name: source.name });
 }
 
 /**

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import type { Digest } from '../oci/digest.ts';
+import { CompileError } from '../errors.ts';
+import { type Digest, digestOf } from '../oci/digest.ts';
 import type { DriverSet, FileSource, SourceTree } from '../spec/driver-set.ts';
 import { pathFrom } from '../spec/paths.ts';
 import { withoutCredentials, withoutQuery } from '../without-credentials.ts';
@@ -21,11 +22,13 @@ export type CompiledSource =
   | { readonly type: 'rpm'; readonly package: string; readonly url?: string; readonly digest: Digest }
   | { readonly type: 'image'; readonly image: string; readonly digest: Digest }
   | { readonly type: 'dkms'; readonly tree: CompiledSource; readonly digest: Digest }
+  | { readonly type: 'module'; readonly digest: Digest }
   | { readonly type: 'files'; readonly digest: Digest };
 
 /** A tree of source files on this machine. */
 export interface FetchedTree {
-  readonly context: string;
+  /** Undefined for a source that has none: its Containerfile gets everything by itself. */
+  readonly context: string | undefined;
   readonly source: CompiledSource;
 }
 
@@ -37,7 +40,7 @@ export interface FetchedTree {
 export async function fetchSource(
   request: Pick<CompileRequest, 'driver' | 'set' | 'commit'>,
   directory: string,
-  io: Pick<CompileIo, 'sources' | 'signal'>,
+  io: Pick<CompileIo, 'sources' | 'files' | 'signal'>,
 ): Promise<FetchedTree> {
   const { source } = request.driver;
   switch (source.type) {
@@ -58,6 +61,10 @@ export async function fetchSource(
         context,
         source: { type: 'srpm', ...placeOf(source.file), digest: source.file.sha256 },
       };
+    }
+    case 'module': {
+      const bytes = await readSpecFile(pathFrom(request.set.file, source.path), io);
+      return { context: undefined, source: { type: 'module', digest: digestOf(bytes) } };
     }
     case 'files':
     case 'rpm':
@@ -114,4 +121,20 @@ export function nameOf({ location }: FileSource): string {
 /** Where it can be had by others; paths of this machine are nobody's business. */
 export function placeOf({ location }: FileSource): { readonly url?: string } {
   return location.type === 'url' ? { url: withoutQuery(location.url) } : {};
+}
+
+/**
+ * A file that the spec names.
+ *
+ * @throws {CompileError} `SOURCE_UNREADABLE`.
+ */
+export async function readSpecFile(path: string, { files }: Pick<CompileIo, 'files'>): Promise<Uint8Array> {
+  try {
+    return await files.read(path);
+  } catch (error) {
+    throw new CompileError('SOURCE_UNREADABLE', `Cannot read ${path}`, {
+      cause: error,
+      hint: 'Check its path; relative paths start at the spec.',
+    });
+  }
 }

@@ -31,6 +31,7 @@ export async function readPrebuilt(
     case 'archive':
     case 'srpm':
     case 'dkms':
+    case 'module':
       return undefined;
   }
 }

@@ -11,7 +11,7 @@ import { withoutCredentials } from '../without-credentials.ts';
 /** What the source of a driver is, by what never changes. */
 export type PinnedSource =
   | { readonly type: 'git'; readonly url: string; readonly ref: string; readonly commit: string }
-  | { readonly type: 'directory' | 'files' | 'archive' | 'srpm' | 'rpm'; readonly digest: Digest }
+  | { readonly type: 'directory' | 'files' | 'archive' | 'srpm' | 'rpm' | 'module'; readonly digest: Digest }
   | { readonly type: 'dkms'; readonly tree: PinnedSource }
   /** Digests of the images, by kernel release and architecture parted by a blank; those that are not there are left out. */
   | { readonly type: 'image'; readonly images: Readonly<Record<string, Digest>> };
@@ -54,6 +54,8 @@ export async function pinSource(
       };
     case 'image':
       return { type: 'image', images: await pinImages(source.pattern, kernels, file, io) };
+    case 'module':
+      return { type: 'module', digest: digestOf(await readPinned(pathFrom(file, source.path), io.files)) };
     case 'files':
       return { type: 'files', digest: await digestModules(source.paths, file, io.files) };
   }
@@ -105,6 +107,17 @@ async function pinImages(
 /** Key of an image in a pin. */
 export function imageKey({ kernel, arch }: PinnedKernel): string {
   return `${kernel} ${arch}`;
+}
+
+async function readPinned(path: string, files: Io['files']): Promise<Uint8Array> {
+  try {
+    return await files.read(path);
+  } catch (error) {
+    throw new CompileError('SOURCE_UNREADABLE', `Cannot read ${path}`, {
+      cause: error,
+      hint: 'Check its path; relative paths start at the spec.',
+    });
+  }
 }
 
 /** Names and bytes of modules that are built already; where they lie does not matter. */

@@ -66,7 +66,8 @@ function checkFiles(
 function checkBuild(build: unknown, kind: string, { path, report }: Place): void {
   const { run, containerfile, workdir, stage, output, secrets } = record(build);
   if (SELF_BUILDING_SOURCES.includes(kind)) {
-    for (const [key, value] of Object.entries({ run, containerfile, stage, output })) {
+    const others = { run, containerfile, stage, output, ...(kind === 'module' ? { workdir } : {}) };
+    for (const [key, value] of Object.entries(others)) {
       if (value === undefined) continue;
       report([...path, key], `${quote(key)} does not go with a source of ${quote(kind)}`, 'Leave it out.');
     }

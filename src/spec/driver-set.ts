@@ -135,6 +135,8 @@ export type DriverSource =
   | { readonly type: 'image'; readonly pattern: string }
   /** A tree whose `dkms.conf` says how it is built. */
   | { readonly type: 'dkms'; readonly tree: SourceTree }
+  /** A file with a Module of KMM and the ConfigMap of its Dockerfile; `name` says which Module when it has several. */
+  | { readonly type: 'module'; readonly path: string; readonly name: string | undefined }
   | { readonly type: 'files'; readonly paths: readonly string[] };
 
 interface BuildInputs {
@@ -164,6 +166,8 @@ export type DriverBuild =
       /** The stage that holds the modules; undefined: the last one. */
       readonly stage: string | undefined;
     })
+  /** As the Module of the source says. */
+  | (BuildInputs & { readonly type: 'module' })
   /** As the `dkms.conf` of the source says. */
   | (BuildInputs & {
       readonly type: 'dkms';

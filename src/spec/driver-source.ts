@@ -9,8 +9,9 @@ const DEFAULT_COMMAND = 'make -C "/usr/src/kernels/$KERNEL_RELEASE" M="$PWD" mod
 
 /** The source of a driver. `crossCheck` has seen that exactly one is there. */
 export function sourceOf(source: SourceEntry): DriverSource {
-  const { dkms, srpm, rpm, image, files = [] } = source;
+  const { dkms, srpm, rpm, image, module, files = [] } = source;
   if (srpm !== undefined) return { type: 'srpm', file: fileOf(srpm) };
+  if (module !== undefined) return { type: 'module', path: module.file, name: module.name };
   if (image !== undefined) return { type: 'image', pattern: image };
   if (rpm !== undefined) {
     const [first, ...others] = (Array.isArray(rpm) ? rpm : [rpm]).map((one) => ({
@@ -45,6 +46,7 @@ export function buildOf(source: DriverSource, build: Entry['build']): DriverBuil
   const { args = {}, secrets = [], output } = build ?? {};
   const inputs = { args, secrets, output };
   if (source.type === 'files' || source.type === 'rpm' || source.type === 'image') return undefined;
+  if (source.type === 'module') return { type: 'module', ...inputs };
   if (source.type === 'dkms') return { type: 'dkms', workdir: build?.workdir, ...inputs };
   if (build?.containerfile !== undefined) {
     return { type: 'containerfile', path: build.containerfile, stage: build.stage, ...inputs };

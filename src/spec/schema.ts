@@ -165,6 +165,15 @@ const Source = z
     dkms: Tree.optional().describe(
       'A source with a dkms.conf, which says how it is built: exactly one of "directory", "git" and "archive".',
     ),
+    module: z
+      .strictObject({
+        file: path.describe('YAML with the Module and the ConfigMap that has its Dockerfile.'),
+        name: text({ ...values.DNS_LABEL, what: 'name of the Module' })
+          .optional()
+          .describe('The Module that is meant, when the file has several.'),
+      })
+      .optional()
+      .describe('A Module of Kernel Module Management, built from its Dockerfile as the operator would.'),
     files: z
       .array(text(values.MODULE_FILE))
       .min(1)

@@ -1,3 +1,4 @@
+import { readKmmModule } from '../../src/compile/kmm-module.ts';
 import { readCpio } from '../../src/engine/archives/cpio.ts';
 import { findPacking, unpackBytes } from '../../src/engine/archives/decompress.ts';
 import { makeEntryTree } from '../../src/engine/archives/entry-tree.ts';
@@ -35,7 +36,16 @@ async function walk(bytes: Uint8Array): Promise<void> {
   tree.checkLinks('');
 }
 
+const MODULE = Buffer.from(
+  'apiVersion: kmm.sigs.x-k8s.io/v1beta1\nkind: Module\nmetadata: { name: a }\nspec: { moduleLoader: { container: { build: { dockerfileConfigMap: { name: b } }, kernelMappings: [{ regexp: "^5" }] } } }\n---\nkind: ConfigMap\nmetadata: { name: b }\ndata: { dockerfile: FROM x }\n',
+);
+
 fuzz([
+  {
+    name: 'readKmmModule()',
+    seeds: [MODULE],
+    parse: (bytes) => readKmmModule(bytes.toString(), { file: 'a.yaml', kernel: '5.14.0', name: undefined }),
+  },
   { name: 'readRpmFacts()', seeds: [RPM.subarray(0, 6000)], parse: (bytes) => readRpmFacts(bytes, 'a') },
   { name: 'readCpio()', seeds: [CPIO], parse: (bytes) => [...readCpio(bytes, 'a')] },
   { name: 'findPacking()', seeds: [RPM.subarray(0, 16)], parse: (bytes) => findPacking(bytes) },
