@@ -203,6 +203,7 @@ function pinText(pin: PinnedSource): string {
     case 'archive':
     case 'srpm':
     case 'rpm':
+    case 'module':
       return pin.digest;
   }
 }

@@ -202,7 +202,7 @@ function pinOf(entry: Entry, fail: Fail): readonly [string, PinnedSource] {
   return [name, pinnedSourceOf(entry, name, fail)];
 }
 
-const PINNED_BY_DIGEST = ['directory', 'files', 'archive', 'srpm', 'rpm'] as const;
+const PINNED_BY_DIGEST = ['directory', 'files', 'archive', 'srpm', 'rpm', 'module'] as const;
 
 function pinnedSourceOf(entry: Entry, driver: string, fail: Fail): PinnedSource {
   const { type, url, ref, commit } = entry;
