@@ -45,9 +45,16 @@ const DIRECTORIES: readonly InitramfsEntry[] = ['proc', 'sys', 'run', 'tmp'].map
 
 /**
  * `initcall_debug`: the kernel tells of each init function that it calls, and what that returned.
- * `printk.devkmsg=on`: it takes all that the guest writes into its log.
+ * `printk.devkmsg=on`: it takes all that the guest writes into its log. `no_timer_check`: an emulator on a busy machine
+ * is too slow for the test of the timer's interrupt, and the kernel would panic; other architectures pass it over.
  */
-const KERNEL_ARGUMENTS = ['loglevel=7', 'printk.time=1', 'printk.devkmsg=on', 'initcall_debug'];
+const KERNEL_ARGUMENTS = [
+  'loglevel=7',
+  'printk.time=1',
+  'printk.devkmsg=on',
+  'initcall_debug',
+  'no_timer_check',
+];
 
 /** Memory beside the initramfs, which is there twice while it is unpacked. */
 const BASE_MEMORY_MIB = 768;
