@@ -1,8 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { stringify } from 'yaml';
+import { lockIdentity } from '../src/plan/lock.ts';
+import { formatLock } from '../src/plan/lockfile.ts';
+import { parseSpec } from '../src/spec/spec.ts';
+import { makeTarget, pinOf } from '../test/plan/targets.ts';
 import { measure, type Sample } from './measure.ts';
 import type { Row } from './table.ts';
 
@@ -11,14 +13,6 @@ const RELEASES = 600;
 const KERNELS = 250;
 const ARCHES = ['x86_64', 'aarch64'] as const;
 const MAX_RSS_BYTES = 200e6;
-
-/** A target as a lock pins it. */
-export interface PinnedTarget {
-  readonly version: string;
-  readonly arch: (typeof ARCHES)[number];
-  readonly kernel: string;
-  readonly images: Readonly<Record<'release' | 'osImage' | 'extensions' | 'driverToolkit', string>>;
-}
 
 const PARSE = `
 import { readFileSync } from 'node:fs';
@@ -47,7 +41,7 @@ export async function benchPlan(directory: string): Promise<readonly Row[]> {
   );
   const spec = join(root, 'kmodlayer.yaml');
   writeFileSync(spec, SPEC);
-  const file = writeTargets(root, RELEASES, KERNELS);
+  const file = writeLock(root, RELEASES, KERNELS);
   const samples: { parse: Sample[]; plan: Sample[] } = { parse: [], plan: [] };
   for (let round = 0; round < ROUNDS; round++) {
     samples.parse.push(
@@ -62,16 +56,16 @@ export async function benchPlan(directory: string): Promise<readonly Row[]> {
     [RELEASES, KERNELS / 2],
     [RELEASES, KERNELS * 2],
   ].map(([releases = 0, kernels = 0]) => {
-    const targets = writeTargets(root, releases, kernels);
-    return `${releases} releases on ${kernels} kernels: ${execFileSync(process.execPath, [work, targets, spec], { encoding: 'utf8' }).trim()}`;
+    const lock = writeLock(root, releases, kernels);
+    return `${releases} releases on ${kernels} kernels: ${execFileSync(process.execPath, [work, lock, spec], { encoding: 'utf8' }).trim()}`;
   });
   const megabytes = (readFileSync(file).length / 1e6).toFixed(1);
   return [
-    { name: 'yaml, the pinned targets', samples: samples.parse },
+    { name: 'yaml, the lock file', samples: samples.parse },
     {
-      name: 'plan from the pinned targets',
+      name: 'plan from the lock file',
       samples: samples.plan,
-      against: [{ name: 'yaml, the pinned targets', goal: 1 / 3 }],
+      against: [{ name: 'yaml, the lock file', goal: 1 / 3 }],
       maxRssBytes: MAX_RSS_BYTES,
       notes: [
         `plan: ${RELEASES} releases x 2 architectures x 2 flavours x 3 drivers on ${KERNELS} kernels each, ${megabytes} MB of YAML`,
@@ -94,26 +88,22 @@ ${['one', 'two', 'three'].map((name) => `  - { name: ${name}, version: "1", sour
 publish: { osImage: quay.example.com/acme/net, kmodImage: quay.example.com/acme/kmods }
 `;
 
-function writeTargets(root: string, releases: number, kernels: number): string {
-  const file = join(root, `targets-${releases}-${kernels}.yaml`);
+/** Writes a lock file as `kmodlayer lock` does. */
+function writeLock(root: string, releases: number, kernels: number): string {
+  const directory = join(root, `${releases}-${kernels}`);
+  mkdirSync(directory, { recursive: true });
   const targets = Array.from({ length: releases }, (_, at) =>
-    ARCHES.map((arch): PinnedTarget => {
-      const version = `4.${12 + Math.floor(at / 100)}.${at % 100}`;
-      const image = (name: string): string =>
-        `quay.example.com/release/${name}@sha256:${createHash('sha256').update(`${name} ${version} ${arch}`).digest('hex')}`;
-      return {
-        version,
-        arch,
-        kernel: `5.14.0-${Math.floor((at * kernels) / releases)}.el9_4.${arch}`,
-        images: {
-          release: image('release'),
-          osImage: image('rhel-coreos'),
-          extensions: image('extensions'),
-          driverToolkit: image('driver-toolkit'),
-        },
-      };
-    }),
+    ARCHES.map((arch) =>
+      makeTarget(
+        `4.${12 + Math.floor(at / 100)}.${at % 100}`,
+        `5.14.0-${Math.floor((at * kernels) / releases)}.el9_4.${arch}`,
+        { arch, flavours: ['rt'] },
+      ),
+    ),
   ).flat();
-  writeFileSync(file, stringify({ targets }));
+  const set = parseSpec(SPEC, 'kmodlayer.yaml');
+  const pins = Object.fromEntries(set.drivers.map(({ name }) => [name, pinOf(name)]));
+  const file = join(directory, 'kmodlayer.lock.yaml');
+  writeFileSync(file, formatLock({ spec: lockIdentity(set), targets, excluded: [], pins }, directory));
   return file;
 }

@@ -10,6 +10,7 @@ import { makeIo } from './make-io.ts';
 import { parseOnly } from './only.ts';
 import { readSpec } from './read-spec.ts';
 import { printResult, type ReportFormat } from './report/output.ts';
+import { leftOutText } from './report/left-out.ts';
 import { planMarkdown } from './report/plan-markdown.ts';
 import { planData, planText } from './report/plan-text.ts';
 import { requireTargets, throwFailures } from './throw-failures.ts';
@@ -49,7 +50,11 @@ export async function printPlan(
   const doneCount = planned.plan.images.length + planned.plan.kmodImages.length;
   requireTargets(doneCount + planned.failures.length);
   const matrix = matrixOf(planned);
-  if (output === 'matrix') saySplit(matrix, context);
+  if (output === 'matrix') {
+    // The matrix is for a program, which takes nothing else.
+    saySplit(matrix, context);
+    context.stderr.write(leftOutText(planned));
+  }
   await printResult(context, output, {
     verb,
     data: { ...(verb === 'build' ? { isDryRun: true } : {}), ...planData(set, planned, matrix) },

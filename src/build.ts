@@ -18,6 +18,7 @@ import { type Plan, requireSomewhereToGo } from './plan/plan.ts';
 import { type Only, select } from './plan/select.ts';
 import { planSet } from './plan-set.ts';
 import { type Failure, resolveSet } from './resolve-set.ts';
+import type { ExcludedRelease } from './resolve/exclusions.ts';
 import { makeUnitRunner, type UnitFailure } from './run-units.ts';
 import { openSigners } from './sign/open-signers.ts';
 import type { DriverSet } from './spec/spec.ts';
@@ -142,6 +143,8 @@ export interface BuildPlan {
   readonly decisions: Decisions;
   /** Releases that failed, and kernels that a release does not offer; only ever not empty with `keepGoing`. */
   readonly failures: readonly Failure[];
+  /** Releases that the rules of the set leave out. */
+  readonly excluded: readonly ExcludedRelease[];
 }
 
 /**
@@ -155,13 +158,13 @@ export async function planBuild(
   io: Io,
 ): Promise<BuildPlan> {
   requireSomewhereToGo(set);
-  const { targets, failures } = await resolveSet(set, options, io);
+  const { targets, failures, excluded } = await resolveSet(set, options, io);
   const planned = await planSet(set, targets, { ...options, pins: options.lock?.pins }, io);
   const chosen = select(planned.plan, options.only);
   if (chosen.blocked[0] !== undefined && options.keepGoing !== true) throw chosen.blocked[0].error;
   const blocked = chosen.blocked.map(({ id, error }) => ({ what: id, error }));
   const decisions = await decide(set, planned, chosen, options, io);
-  return { plan: chosen, decisions, failures: [...failures, ...blocked] };
+  return { plan: chosen, decisions, failures: [...failures, ...blocked], excluded };
 }
 
 function announce({ plan, decisions }: BuildPlan, { report }: Pick<Io, 'report'>): void {

@@ -1,6 +1,7 @@
 import type { BuildPlan } from '../../src/build.ts';
 import type { DriverSet } from '../../src/spec/spec.ts';
 import { plainLine } from './error-text.ts';
+import { riskText, risksOf } from './left-out.ts';
 import { byKernel } from './plan-text.ts';
 
 /** A table of kernels, and of the releases that have them, as release notes show it. */
@@ -22,10 +23,18 @@ export function planMarkdown(set: DriverSet, planned: BuildPlan): string {
   const blocked = planned.failures.map(
     ({ what, error }) => `- ${cell(what)}: ${cell(error instanceof Error ? error.message : String(error))}\n`,
   );
+  const leftOut = planned.excluded.map(({ version, because }) => `- ${version}: ${cell(because)}\n`);
+  const risks = risksOf(planned).map((risk) => `- ${cell(riskText(risk))}\n`);
   return (
     `Kernels and releases of ${drivers.map(cell).join(', ')}:\n\n${table}` +
-    (blocked.length === 0 ? '' : `\nNot built:\n\n${blocked.join('')}`)
+    listOf('Not built', blocked) +
+    listOf('Left out', leftOut) +
+    listOf('Updates that are recommended to some clusters only', risks)
   );
+}
+
+function listOf(heading: string, lines: readonly string[]): string {
+  return lines.length === 0 ? '' : `\n${heading}:\n\n${lines.join('')}`;
 }
 
 function markdownTable(header: readonly string[], rows: readonly (readonly string[])[]): string {

@@ -6,6 +6,7 @@ import type { Matrix } from '../../src/plan/matrix.ts';
 import { type CompileUnit, type ImageUnit, type KmodImageUnit, targetId } from '../../src/plan/plan.ts';
 import { type DriverSet, referenceFrom } from '../../src/spec/spec.ts';
 import { failureData } from './build-text.ts';
+import { leftOutData, riskText, risksOf } from './left-out.ts';
 import { formatTable } from './table.ts';
 import { targetData } from './target-text.ts';
 
@@ -89,6 +90,7 @@ export function planData(
       targets: unit.targets.map(targetId),
       compiles: unit.compiles.map(({ id }) => id),
     })),
+    ...leftOutData(planned),
     failures: failures.map(failureData),
   };
 }
@@ -103,7 +105,7 @@ function decisionData(
 }
 
 /** How many units there are, by what becomes of them. */
-function summaryOf({ plan, decisions, failures }: BuildPlan): Readonly<Record<string, number>> {
+function summaryOf({ plan, decisions, failures, excluded }: BuildPlan): Readonly<Record<string, number>> {
   const count = (all: ReadonlyMap<unknown, { readonly action: string }>, action: string): number =>
     [...all.values()].filter((decision) => decision.action === action).length;
   return {
@@ -112,12 +114,13 @@ function summaryOf({ plan, decisions, failures }: BuildPlan): Readonly<Record<st
     build: count(decisions.images, 'build') + count(decisions.kmodImages, 'build'),
     reuse: count(decisions.images, 'reuse') + count(decisions.kmodImages, 'reuse'),
     blocked: failures.length,
+    excluded: excluded.length,
   };
 }
 
 /** A plan as people see it: what is done for each kernel, and why. */
 export function planText(planned: BuildPlan): string {
-  const { plan, decisions, failures } = planned;
+  const { plan, decisions, failures, excluded } = planned;
   const rows = byKernel({ plan }).flatMap(({ kernel, arch, flavour, compiles, images, kmodImages }) => [
     [`${kernel} (${arch}, ${flavour})`, '', ''],
     ...compiles.map((unit) => {
@@ -138,11 +141,15 @@ export function planText(planned: BuildPlan): string {
     'blocked',
     error instanceof Error ? error.message : String(error),
   ]);
+  const leftOut = excluded.map(({ version, because }) => [version, 'excluded', because]);
   const { kernels = 0, compile = 0, build = 0, reuse = 0 } = summaryOf(planned);
   const summary =
     `${count(kernels, 'kernel')}: ${count(compile, 'compile')}, ${count(build, 'image')} to build, ${reuse} to reuse` +
-    (failures.length === 0 ? '' : `, ${failures.length} blocked`);
-  return `${formatTable(['KERNEL', 'ACTION', 'WHY'], [...rows, ...blocked])}\n${summary}\n`;
+    (failures.length === 0 ? '' : `, ${failures.length} blocked`) +
+    (excluded.length === 0 ? '' : `, ${count(excluded.length, 'release')} excluded`);
+  const risks = risksOf(planned).map((risk) => `${riskText(risk)}\n`);
+  const table = formatTable(['KERNEL', 'ACTION', 'WHY'], [...rows, ...blocked, ...leftOut]);
+  return `${table}\n${risks.length === 0 ? '' : `${risks.join('')}\n`}${summary}\n`;
 }
 
 function count(number: number, noun: string): string {
