@@ -41,6 +41,8 @@ export type { ButaneConfig, ButaneOptions } from './manifests/butane.ts';
 export { makeFirmwarePathMachineConfig } from './manifests/firmware-path.ts';
 export type { FirmwarePathOptions } from './manifests/firmware-path.ts';
 export type { Labels } from './manifests/labels.ts';
+export { makeImageSetConfiguration } from './manifests/image-set.ts';
+export type { ImageSetConfiguration, ImageSetOptions, ImageSetRelease } from './manifests/image-set.ts';
 export { kmmVersionLabel, makeKmmModule } from './manifests/kmm-module.ts';
 export type { KmmModule, KmmModuleOptions } from './manifests/kmm-module.ts';
 export { makeImageDigestMirrorSet, makeImageTagMirrorSet } from './manifests/mirror-set.ts';

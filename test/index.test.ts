@@ -26,6 +26,7 @@ it('the entry exports what it promises, and nothing by accident', () => {
     'makeDay1MachineConfig',
     'makeFirmwarePathMachineConfig',
     'makeImageDigestMirrorSet',
+    'makeImageSetConfiguration',
     'makeImageTagMirrorSet',
     'makeKmmModule',
     'makeMachineConfigPool',

@@ -5,6 +5,7 @@ import { bootModuleConfigCommand } from './machine-config/boot-module-config.ts'
 import { butaneCommand } from './machine-config/butane.ts';
 import { disruptionPolicyCommand } from './machine-config/disruption-policy.ts';
 import { firmwareCommand } from './machine-config/firmware.ts';
+import { imageSetCommand } from './machine-config/image-set.ts';
 import { mirrorSetCommand } from './machine-config/mirror-set.ts';
 import { moduleCommand } from './machine-config/module.ts';
 import { pinnedImagesCommand } from './machine-config/pinned-images.ts';
@@ -29,6 +30,7 @@ export function machineConfigCommand(context: CliContext): Command {
     .addCommand(disruptionPolicyCommand(context))
     .addCommand(pinnedImagesCommand(context))
     .addCommand(mirrorSetCommand(context))
+    .addCommand(imageSetCommand(context))
     .addCommand(moduleCommand(context))
     .addCommand(bootModuleConfigCommand(context))
     .addCommand(butaneCommand(context));
