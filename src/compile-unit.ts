@@ -1,22 +1,13 @@
 import { symversOf } from './compile/collected.ts';
 import { compile, type CompiledDriver, type CompiledSource, type CompileRequest } from './compile/compile.ts';
-import {
-  BUILD_DKMS,
-  BUILD_DRIVER,
-  COLLECT_CONTAINERFILE,
-  COLLECT_MODULES,
-  DRIVER_TOOLKIT_CONTAINERFILE,
-  PREPARE_SRPM,
-} from './compile/dockerfiles.generated.ts';
 import { packDriver, unpackDriver } from './compile/kept-driver.ts';
+import { isPrebuilt } from './compile/prebuilt.ts';
 import { CompileError } from './errors.ts';
 import { type FileFailure, isFileFailure, reasonOf } from './file-failure.ts';
 import type { Io } from './io.ts';
-import { inputHashOf } from './plan/input-hash.ts';
 import { imageKey } from './plan/pin-source.ts';
 import type { CompileUnit } from './plan/plan.ts';
 import type { DriverSet } from './spec/driver-set.ts';
-import { pathFrom } from './spec/paths.ts';
 
 export interface CompileUnitOptions {
   readonly set: Pick<DriverSet, 'file'>;
@@ -47,25 +38,47 @@ export async function compileUnit(
   io: Io,
 ): Promise<CompiledUnit> {
   const startedAt = io.now().getTime();
-  const symvers = symversOf(needed);
-  const kept = { key: '', wasThere: false };
-  const findKept = async (source: CompiledSource): Promise<CompiledDriver | undefined> => {
-    const inputs = { ...(await inputsOf(unit, source, set, io)), symvers };
-    kept.key = `compiled ${inputHashOf(inputs)}`;
-    const bytes = force ? undefined : await io.compiled.get(kept.key);
-    const found = bytes === undefined ? undefined : unpackDriver(bytes, unit);
-    kept.wasThere = found !== undefined;
-    return found;
-  };
   try {
-    const compiled = await compile({ set, ...unit, ...pinsOf(unit), symvers, makeJobs, findKept }, io);
-    requireSameSource(unit, compiled.source);
-    // Modules that the user brings along are not asked for, and need not be kept.
-    if (kept.key !== '' && !kept.wasThere) await io.compiled.put(kept.key, packDriver(compiled));
-    return { ...compiled, unit, wasThere: kept.wasThere, ms: io.now().getTime() - startedAt };
+    const kept = force ? undefined : await findKept(unit, io);
+    const compiled = kept ?? (await compileNow(unit, { set, makeJobs, needed }, io));
+    return { ...compiled, unit, wasThere: kept !== undefined, ms: io.now().getTime() - startedAt };
   } catch (error) {
     throw isFileFailure(error) ? workspaceFailure(unit, error) : error;
   }
+}
+
+/**
+ * What the same inputs gave before: nothing of the source is fetched for it. Modules that the user brings along are not
+ * asked for, and need not be kept.
+ */
+export async function findKept(
+  unit: CompileUnit,
+  io: Pick<Io, 'compiled'>,
+): Promise<CompiledDriver | undefined> {
+  if (isPrebuilt(unit.driver)) return undefined;
+  const bytes = await io.compiled.get(keyOf(unit));
+  const found = bytes === undefined ? undefined : unpackDriver(bytes, unit);
+  // Another set may have the same source under another name.
+  return found === undefined ? undefined : { ...found, driver: unit.driver.name };
+}
+
+function keyOf({ inputHash }: CompileUnit): string {
+  return `compiled ${inputHash}`;
+}
+
+async function compileNow(
+  unit: CompileUnit,
+  {
+    set,
+    makeJobs,
+    needed,
+  }: Pick<CompileUnitOptions, 'set' | 'makeJobs'> & { readonly needed: readonly CompiledDriver[] },
+  io: Io,
+): Promise<CompiledDriver> {
+  const compiled = await compile({ set, ...unit, ...pinsOf(unit), symvers: symversOf(needed), makeJobs }, io);
+  requireSameSource(unit, compiled.source);
+  if (!isPrebuilt(unit.driver)) await io.compiled.put(keyOf(unit), packDriver(compiled));
+  return compiled;
 }
 
 /** The commit or image that the plan was made for: a branch or a tag may have moved since. */
@@ -88,44 +101,6 @@ function requireSameSource({ driver, source }: CompileUnit, compiled: CompiledSo
     `Cannot use the source of ${driver.name}: it changed while the build ran, from ${planned.digest} to ${used.digest}`,
     { hint: 'Run the build again, on files that nothing writes to.' },
   );
-}
-
-/** All that decides what a compile gives. */
-async function inputsOf(
-  { driver, kernel, arch, target }: CompileUnit,
-  source: CompiledSource,
-  { file }: Pick<DriverSet, 'file'>,
-  { files }: Pick<Io, 'files'>,
-): Promise<Readonly<Record<string, unknown>>> {
-  const { build } = driver;
-  return {
-    source,
-    build: build ?? null,
-    scripts: [
-      DRIVER_TOOLKIT_CONTAINERFILE,
-      COLLECT_CONTAINERFILE,
-      BUILD_DRIVER,
-      BUILD_DKMS,
-      PREPARE_SRPM,
-      COLLECT_MODULES,
-    ],
-    containerfile:
-      build?.type === 'containerfile' ? await readIfThere(pathFrom(file, build.path), files) : null,
-    modules: driver.modules.map(({ name }) => name),
-    kernel,
-    arch,
-    driverToolkit: target.driverToolkit.digest,
-    rhelVersion: target.driverToolkit.rhelVersion || target.rhelVersion,
-  };
-}
-
-/** One that is not there is for the compile itself to complain about. */
-async function readIfThere(path: string, files: Io['files']): Promise<string | null> {
-  try {
-    return Buffer.from(await files.read(path)).toString('utf8');
-  } catch {
-    return null;
-  }
 }
 
 /** Temporary directories, sources that are checked out, what is copied out of a container. */

@@ -1,12 +1,14 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { compileUnit } from '../src/compile-unit.ts';
 import type { Engine } from '../src/engine/engine.ts';
 import { makeSources } from '../src/engine/make-sources.ts';
+import { compileHashOf, sourceHashOf } from '../src/plan/inputs.ts';
 import { pinSource } from '../src/plan/pin-source.ts';
 import type { CompileUnit } from '../src/plan/plan.ts';
 import { makeRequest, RUN } from './compile/requests.ts';
+import { makeInputs } from './plan/targets.ts';
 import { makeTestIo, type TestIo, withTemporaryDirectory } from './support/io.ts';
 
 interface World {
@@ -56,13 +58,29 @@ const optionsIn = (directory: string) => ({
   force: false,
 });
 
-/** Compiles a unit as a plan that is made now has it. */
+/** A unit as a plan that is made now has it. */
+async function plannedNow(
+  unit: CompileUnit,
+  { set }: ReturnType<typeof optionsIn>,
+  io: TestIo,
+): Promise<CompileUnit> {
+  const source = await pinSource(unit.driver, set, io);
+  const inputs = makeInputs({ drivers: [] }, { drivers: new Map([['hello', { source, firmware: [] }]]) });
+  const sourceHash = sourceHashOf(unit.driver, inputs);
+  return {
+    ...unit,
+    source,
+    sourceHash,
+    inputHash: compileHashOf(unit.driver, sourceHash, { ...unit, needs: [] }),
+  };
+}
+
 async function compileNow(
   unit: CompileUnit,
-  options: Parameters<typeof compileUnit>[1],
+  options: ReturnType<typeof optionsIn>,
   io: TestIo,
 ): ReturnType<typeof compileUnit> {
-  return compileUnit({ ...unit, source: await pinSource(unit.driver, options.set, io) }, options, io);
+  return compileUnit(await plannedNow(unit, options, io), options, io);
 }
 
 describe('compileUnit()', () => {
@@ -125,6 +143,25 @@ describe('compileUnit()', () => {
     }, fail);
   });
 
+  it('looks for what was kept before it fetches the source', async () => {
+    await withWorld(async ({ io, directory, unit, builds }) => {
+      const planned = await plannedNow(unit, optionsIn(directory), io);
+      const first = await compileUnit(planned, optionsIn(directory), io);
+      await rm(join(directory, 'hello'), { recursive: true });
+
+      const other = { ...planned, driver: { ...planned.driver, name: 'other' } };
+      const second = await compileUnit(other, optionsIn(directory), io);
+
+      expect(second).toMatchObject({
+        driver: 'other',
+        wasThere: true,
+        modules: first.modules,
+        source: first.source,
+      });
+      expect(builds.count).toBe(1);
+    });
+  });
+
   it('leaves it to the compile to complain about a Containerfile that is not there', async () => {
     await withWorld(async ({ io, directory, unit }) => {
       const build = {
@@ -144,10 +181,10 @@ describe('compileUnit()', () => {
 
   it('refuses a source that changed after the plan was made', async () => {
     await withWorld(async ({ io, directory, unit }) => {
-      const source = await pinSource(unit.driver, optionsIn(directory).set, io);
+      const planned = await plannedNow(unit, optionsIn(directory), io);
       await writeFile(join(directory, 'hello/hello.c'), 'int other;\n');
 
-      await expect(compileUnit({ ...unit, source }, optionsIn(directory), io)).rejects.toMatchObject({
+      await expect(compileUnit(planned, optionsIn(directory), io)).rejects.toMatchObject({
         code: 'SOURCE_UNREADABLE',
         message: expect.stringContaining('it changed while the build ran') as string,
       });

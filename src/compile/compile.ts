@@ -36,8 +36,6 @@ export interface CompileRequest {
   readonly symvers?: Readonly<Record<string, string>>;
   /** Processes that the build may run at a time, for `make -j`; 1 when absent. No input: the modules are the same. */
   readonly makeJobs?: number;
-  /** Finds what the same source gave before, once the source is there and before anything runs. */
-  readonly findKept?: (source: CompiledSource) => Promise<CompiledDriver | undefined>;
 }
 
 /** What compiling needs of the outside world. */
@@ -92,8 +90,6 @@ export async function compile(request: CompileRequest, io: CompileIo): Promise<C
   if (prebuilt !== undefined) return prebuilt;
   return io.withTemporaryDirectory(async (directory) => {
     const { context, source } = await fetchSource(request, directory, io);
-    const kept = await request.findKept?.(source);
-    if (kept !== undefined) return kept;
     const engine = await io.engine();
     const outputDirectory = join(directory, 'output');
     const logFile = await buildAndExplain(engine, request, { context, outputDirectory }, io);

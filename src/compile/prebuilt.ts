@@ -1,11 +1,17 @@
 import { CompileError } from '../errors.ts';
 import { digestOf, makeHasher } from '../oci/digest.ts';
+import type { Driver } from '../spec/driver-set.ts';
 import { moduleNameOfPath } from '../spec/module-name.ts';
 import { pathFrom } from '../spec/paths.ts';
 import { collectModules } from './collected.ts';
 import type { CompiledDriver, CompileIo, CompileRequest } from './compile.ts';
 import { readImage } from './read-image.ts';
 import { readPackage } from './read-package.ts';
+
+/** Says whether the user brings the modules along. */
+export function isPrebuilt({ source: { type } }: Pick<Driver, 'source'>): boolean {
+  return type === 'files' || type === 'rpm' || type === 'image';
+}
 
 /**
  * Modules that are there already need no engine at all.

@@ -2,7 +2,7 @@ import type { KernelFlavour, KernelRelease } from '../spec/kernel-release.ts';
 import type { Arch } from '../oci/arch.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Target } from '../resolve/target.ts';
-import type { Driver, DriverBuild, SignatureHash } from '../spec/driver-set.ts';
+import type { Driver, DriverBuild, DriverSource, SignatureHash } from '../spec/driver-set.ts';
 import { inputHashOf } from './input-hash.ts';
 import type { PinnedSource } from './pin-source.ts';
 
@@ -51,11 +51,19 @@ export function sourceHashOf(driver: Driver, inputs: SetInputs): string {
   return inputHashOf({
     kind: 'source',
     source,
+    ...partOf(driver.source),
     modules: modules.map(({ name }) => name),
     ...(build === undefined
       ? {}
       : { build: withoutFiles(build), containerfile: containerfile ?? null, scripts: inputs.scripts }),
   });
+}
+
+/** What of a source is built, where a pin does not say it. */
+function partOf(source: DriverSource): Readonly<Record<string, unknown>> {
+  const tree = source.type === 'dkms' ? source.tree : source;
+  if (tree.type === 'archive' && tree.directory !== undefined) return { directory: tree.directory };
+  return source.type === 'module' ? { module: source.name ?? null } : {};
 }
 
 /** Hash of all that decides what a compile gives. Modules that are built already come from no driver-toolkit. */

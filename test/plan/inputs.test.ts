@@ -110,6 +110,21 @@ describe('input hashes', () => {
     expect(changed(set, inputs, target)).toEqual(expected);
   });
 
+  it.each([
+    ['directory of an archive', { type: 'archive', directory: 'a' }, { type: 'archive', directory: 'b' }],
+    ['Module of a file', { type: 'module', name: 'a' }, { type: 'module', name: 'b' }],
+    [
+      'directory of a dkms tree',
+      { type: 'dkms', tree: { type: 'archive', directory: 'a' } },
+      { type: 'dkms', tree: { type: 'archive', directory: 'b' } },
+    ],
+  ])('change with the %s', (_what, before, after) => {
+    const hashOf = (source: object): string | undefined =>
+      hashes(withDriver({ source: source as Driver['source'] })).one;
+
+    expect(hashOf(before)).not.toBe(hashOf(after));
+  });
+
   it('do not depend on where secrets lie, nor on where an image is published', () => {
     const elsewhere = parseReference('quay.example.com/elsewhere/net');
 
