@@ -85,8 +85,15 @@ async function compileNow(
 function pinsOf(unit: CompileUnit): Pick<CompileRequest, 'commit' | 'imageDigest'> {
   const source = unit.source.type === 'dkms' ? unit.source.tree : unit.source;
   if (source.type === 'git') return { commit: source.commit };
-  const imageDigest = source.type === 'image' ? source.images[imageKey(unit)] : undefined;
-  return imageDigest === undefined ? {} : { imageDigest };
+  if (source.type !== 'image') return {};
+  const imageDigest = source.images[imageKey(unit)];
+  if (imageDigest !== undefined) return { imageDigest };
+  // Its tag may be there by now: what it names was no part of the plan, and nobody has locked it.
+  throw new CompileError(
+    'SOURCE_UNREADABLE',
+    `Cannot compile ${unit.id}: no image for this kernel was there when the source was pinned`,
+    { hint: 'Check that the vendor has one; then run "kmodlayer lock" where there is a lock, and build again.' },
+  );
 }
 
 /** The input hash of what comes of it is that of the source as it was when the build was planned. */

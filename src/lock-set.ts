@@ -1,8 +1,9 @@
 import { CompileError, RegistryError, ResolveError, SpecError } from './errors.ts';
 import type { Io } from './io.ts';
+import type { Digest } from './oci/digest.ts';
 import { formatReference, type Reference } from './oci/reference.ts';
 import { type Lock, lockIdentity } from './plan/lock.ts';
-import { pinSource, type PinnedSource } from './plan/pin-source.ts';
+import { imageKey, pinSource, type PinnedSource } from './plan/pin-source.ts';
 import { targetId } from './plan/plan.ts';
 import { kernelsOf } from './plan-set.ts';
 import { type Failure, resolveSet, sorted } from './resolve-set.ts';
@@ -46,12 +47,14 @@ export async function updateLock(set: DriverSet, lock: Lock, range: ReleaseRange
   requireLockOf(set, lock);
   const { targets, excluded, failures } = await resolveSet(set, { keepGoing: true, within: range }, io);
   throwFirst(failures, io);
+  const all = sorted([
+    ...lock.targets.filter(({ release }) => !isInRange(release.version, range)),
+    ...targets,
+  ]);
   return {
     ...lock,
-    targets: sorted([
-      ...lock.targets.filter(({ release }) => !isInRange(release.version, range)),
-      ...targets,
-    ]),
+    targets: all,
+    pins: await pinNewKernels(set, { pins: lock.pins, targets: all }, io),
     excluded: [...lock.excluded.filter(({ version }) => !isInRange(version, range)), ...excluded].sort(
       (a, b) => compareVersions(a.version, b.version),
     ),
@@ -188,6 +191,29 @@ async function pinAll(
   return Object.fromEntries(pins);
 }
 
+/** Pins as they are; images for kernels that have none yet are looked up, those for kernels that are gone are left out. */
+async function pinNewKernels(
+  set: DriverSet,
+  { pins, targets }: Pick<Lock, 'pins' | 'targets'>,
+  io: Io,
+): Promise<Lock['pins']> {
+  const renewed: Record<string, PinnedSource> = { ...pins };
+  for (const driver of set.drivers) {
+    const pin = pins[driver.name];
+    if (pin?.type !== 'image') continue;
+    const kernels = kernelsOf(set, targets);
+    const missing = kernels.filter((one) => pin.images[imageKey(one)] === undefined);
+    const added = await pinSource(driver, set, io, missing);
+    const known: Readonly<Record<string, Digest>> = { ...pin.images, ...(added.type === 'image' ? added.images : {}) };
+    const images = kernels.flatMap((one) => {
+      const digest = known[imageKey(one)];
+      return digest === undefined ? [] : [[imageKey(one), digest] as const];
+    });
+    renewed[driver.name] = { type: 'image', images: Object.fromEntries(images) };
+  }
+  return renewed;
+}
+
 function pinText(pin: PinnedSource): string {
   switch (pin.type) {
     case 'git':
@@ -197,6 +223,7 @@ function pinText(pin: PinnedSource): string {
     case 'image':
       return Object.entries(pin.images)
         .map(([kernel, digest]) => `${digest} for ${kernel}`)
+        .sort()
         .join(', ');
     case 'directory':
     case 'files':

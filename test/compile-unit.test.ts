@@ -6,6 +6,7 @@ import type { Engine } from '../src/engine/engine.ts';
 import { makeSources } from '../src/engine/make-sources.ts';
 import { compileHashOf, sourceHashOf } from '../src/plan/inputs.ts';
 import { pinSource } from '../src/plan/pin-source.ts';
+import { parseImagePattern } from '../src/spec/values.ts';
 import type { CompileUnit } from '../src/plan/plan.ts';
 import { makeRequest, RUN } from './compile/requests.ts';
 import { makeInputs } from './plan/targets.ts';
@@ -176,6 +177,22 @@ describe('compileUnit()', () => {
       await expect(
         compileNow({ ...unit, driver: { ...unit.driver, build } }, optionsIn(directory), io),
       ).rejects.toMatchObject({ code: 'SOURCE_UNREADABLE' });
+    });
+  });
+
+  it('takes no image that was not there when the source was pinned, whatever its tag stands for now', async () => {
+    await withWorld(async ({ io, directory, unit }) => {
+      const planned = await plannedNow(unit, optionsIn(directory), io);
+      const pattern = parseImagePattern('registry.example.com/vendor/hello:{kernel}');
+      const driver = { ...unit.driver, source: { type: 'image', pattern }, build: undefined } as const;
+      const source = { type: 'image', images: {} } as const;
+
+      await expect(
+        compileUnit({ ...planned, driver, source }, optionsIn(directory), io),
+      ).rejects.toMatchObject({
+        code: 'SOURCE_UNREADABLE',
+        hint: expect.stringContaining('kmodlayer lock') as string,
+      });
     });
   });
 

@@ -1,13 +1,15 @@
 import { beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { checkLock, makeLock, requireSources, updateLock } from '../src/lock-set.ts';
+import type { Lock } from '../src/plan/lock.ts';
 import { formatLock } from '../src/plan/lockfile.ts';
 import { parseLock } from '../src/plan/read-lock.ts';
-import { formatReference } from '../src/oci/reference.ts';
+import { formatReference, parseReference } from '../src/oci/reference.ts';
 import { digestOf } from '../src/oci/digest.ts';
 import { parseReleaseRange } from '../src/spec/release-range.ts';
 import { type DriverSet, parseSpec } from '../src/spec/spec.ts';
 import { makeTestIo } from './support/io.ts';
 import { addReleases, graphOf, type MadeRelease } from './support/many-releases.ts';
+import { addImage } from './support/synthetic-image.ts';
 import { addRelease, setUpResolve } from './support/synthetic-release.ts';
 import { serveFiles } from './support/web-server.ts';
 
@@ -47,7 +49,7 @@ beforeEach(() => {
   sources = { commit: COMMIT, tree: 'one' };
 });
 
-async function setUp(targets: string) {
+async function setUp(targets: string, source?: string) {
   const server = await serveFiles({
     '/api/upgrades_info/v1/graph': (request, response) => {
       const channel = new URL(request.url ?? '', 'http://localhost').searchParams.get('channel') ?? '';
@@ -55,7 +57,7 @@ async function setUp(targets: string) {
     },
   });
   onTestFinished(() => server[Symbol.asyncDispose]());
-  const set = setOf(targets, server.url);
+  const set = setOf(targets, server.url, source);
   const io = makeTestIo({
     images: world.images,
     cache: world.cache,
@@ -69,7 +71,9 @@ async function setUp(targets: string) {
   return { set, io, server };
 }
 
-function setOf(targets: string, graph: string): DriverSet {
+const GIT = '{ git: { url: https://git.example.com/ice.git, ref: main } }';
+
+function setOf(targets: string, graph: string, source = GIT): DriverSet {
   return parseSpec(
     `apiVersion: kmodlayer/v1
 kind: DriverSet
@@ -80,7 +84,7 @@ targets:
 drivers:
   - name: ice
     version: 1.0.0
-    source: { git: { url: https://git.example.com/ice.git, ref: main } }
+    source: ${source}
     modules: [{ name: ice }]
   - name: own
     version: 1.0.0
@@ -226,6 +230,40 @@ describe('updateLock()', () => {
     expect(world.images.served.filter(({ call }) => call === 'getManifest')).toHaveLength(3);
   });
 });
+
+describe('updateLock(), with images as sources', () => {
+  it('pins those of new kernels alone', async () => {
+    const vendor = world.images.at(parseReference('registry.example.com/vendor/ice'));
+    const push = async (kernel: string, text: string): Promise<void> => {
+      vendor.tags.set(kernel, await addImage(vendor, { layers: [[{ path: 'a', content: text }]] }));
+    };
+    for (const { kernel } of releases.slice(18, 25)) await push(kernel, kernel);
+    const { set, io } = await setUp(
+      "releases: ['>=4.16.18 <4.18']",
+      "{ image: 'registry.example.com/vendor/ice:{kernel}' }",
+    );
+    const lock = await makeLock(set, io);
+    const before = imagesOf(lock);
+    for (const { kernel } of releases.slice(18, 25)) await push(kernel, 'moved');
+    channels['stable-4.17'] = graphOf(releases.slice(20, 25));
+
+    const after = imagesOf(await updateLock(set, lock, parseReleaseRange('4.17.x'), io));
+
+    expect(Object.keys(before)).toEqual(keysOf(releases.slice(18, 24)));
+    expect(after).toMatchObject(before);
+    expect(Object.keys(after)).toEqual(keysOf(releases.slice(18, 25)));
+    expect(Object.keys(after)).not.toHaveLength(Object.keys(before).length);
+  });
+});
+
+function keysOf(some: readonly MadeRelease[]): readonly string[] {
+  return [...new Set(some.map(({ kernel }) => `${kernel} x86_64`))];
+}
+
+function imagesOf({ pins }: Lock): Readonly<Record<string, string>> {
+  const pin = pins['ice'];
+  return pin?.type === 'image' ? pin.images : {};
+}
 
 describe('requireSources()', () => {
   it('refuses a directory that is not what was locked, and takes what git has at its commit', async () => {
