@@ -22,7 +22,7 @@ export function parseOnly(texts: readonly string[]): Only {
     const at = entry.indexOf('=');
     const key = entry.slice(0, Math.max(at, 0)).trim();
     const value = entry.slice(at + 1).trim();
-    if (KEYS[key] === undefined || value === '') throw unknownKey(entry);
+    if (!Object.hasOwn(KEYS, key) || value === '') throw unknownKey(entry);
     wanted.set(key, [...(wanted.get(key) ?? []), value]);
   }
   return (choice) =>

@@ -92,7 +92,9 @@ function pinsOf(unit: CompileUnit): Pick<CompileRequest, 'commit' | 'imageDigest
   throw new CompileError(
     'SOURCE_UNREADABLE',
     `Cannot compile ${unit.id}: no image for this kernel was there when the source was pinned`,
-    { hint: 'Check that the vendor has one; then run "kmodlayer lock" where there is a lock, and build again.' },
+    {
+      hint: 'Check that the vendor has one; then run "kmodlayer lock" where there is a lock, and build again.',
+    },
   );
 }
 

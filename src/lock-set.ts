@@ -204,7 +204,10 @@ async function pinNewKernels(
     const kernels = kernelsOf(set, targets);
     const missing = kernels.filter((one) => pin.images[imageKey(one)] === undefined);
     const added = await pinSource(driver, set, io, missing);
-    const known: Readonly<Record<string, Digest>> = { ...pin.images, ...(added.type === 'image' ? added.images : {}) };
+    const known: Readonly<Record<string, Digest>> = {
+      ...pin.images,
+      ...(added.type === 'image' ? added.images : {}),
+    };
     const images = kernels.flatMap((one) => {
       const digest = known[imageKey(one)];
       return digest === undefined ? [] : [[imageKey(one), digest] as const];

@@ -137,10 +137,10 @@ function checkSource(source: GitSource): void {
   if (!URL_SCHEMES.test(source.url) && !SCP_LIKE.test(source.url)) {
     throw unreadable(source, 'this kind of URL is not used', 'Write an https, ssh, git or file URL.');
   }
-  if (/^[a-z]+:\/\/[^/@]*:[^/@]*@/.test(source.url)) {
+  if (/^(?:[a-z]+:\/\/[^/]*:|https?:\/\/)[^/]*@/i.test(source.url)) {
     throw unreadable(
       source,
-      'its URL holds a password',
+      'its URL holds a user or a password',
       'Let a git credential helper or an ssh key answer instead.',
     );
   }

@@ -187,7 +187,8 @@ export function parseRepository(text: string): Reference {
 }
 
 /**
- * Reads the URL of a git repository. Helpers that run programs (`ext::`) and URLs that hold a password are refused.
+ * Reads the URL of a git repository. Helpers that run programs (`ext::`) and URLs that hold a password are refused;
+ * so is every user of https, since tokens are given as one.
  *
  * @throws {SpecError} `VALUE_INVALID`.
  */
@@ -197,10 +198,10 @@ export function parseGitUrl(text: string): string {
     /^[A-Za-z0-9_][A-Za-z0-9_.-]*@[A-Za-z0-9][A-Za-z0-9.-]*:[^\s\0-\x1f\x7f-][^\s\0-\x1f\x7f]{0,2000}$/.test(
       text,
     );
-  // The text is not repeated: what stands before the "@" is a password.
-  if (/^[a-z]+:\/\/[^/]*:[^/]*@/i.test(text)) {
-    throw new SpecError('VALUE_INVALID', 'Cannot use this git URL: it holds a password', {
-      hint: 'Leave the password out and let a git credential helper give it.',
+  // The text is not repeated: what stands before the "@" is a password, or a token.
+  if (/^(?:[a-z]+:\/\/[^/]*:|https?:\/\/)[^/]*@/i.test(text)) {
+    throw new SpecError('VALUE_INVALID', 'Cannot use this git URL: it holds a user or a password', {
+      hint: 'Leave both out and let a git credential helper give it.',
     });
   }
   if (!isUrl && !isScp) {

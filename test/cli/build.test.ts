@@ -208,6 +208,7 @@ describe('kmodlayer build', () => {
   it.each([
     [['--only', 'kernel=1.2.3'], 2, '--only leaves no target'],
     [['--only', 'driver=other'], 2, 'Cannot build: --only leaves no target'],
+    [['--only', 'constructor=x'], 2, 'Cannot choose targets by "constructor=x"'],
     [
       ['--only', 'colour=red'],
       2,

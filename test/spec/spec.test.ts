@@ -241,7 +241,9 @@ describe('parseSpec() on values', () => {
   it.each([
     ['ext::sh -c id', 'no URL of a kind that is fetched safely'],
     ['--upload-pack=id', 'no URL of a kind that is fetched safely'],
-    ['https://me:hunter2@git.example.com/a.git', 'it holds a password'],
+    ['https://me:hunter2@git.example.com/a.git', 'it holds a user or a password'],
+    ['https://hunter2@git.example.com/a.git', 'it holds a user or a password'],
+    ['ssh://git:hunter2@git.example.com/a.git', 'it holds a user or a password'],
   ])('refuses git URL %s and repeats no password', (url, why) => {
     const problem = problemWith('directory: ./src', `git: { url: "${url}", ref: v1 }`);
 
