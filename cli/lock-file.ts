@@ -6,10 +6,11 @@ import type { Lock } from '../src/plan/lock.ts';
 import { parseLock } from '../src/plan/read-lock.ts';
 import type { DriverSet } from '../src/spec/spec.ts';
 import type { CliContext } from './context.ts';
+import type { ReleaseTrustFlags } from './flags.ts';
 import { readInput } from './io/read-input.ts';
 
 /** Flags of commands that use a lock file when there is one. */
-export interface UseLockFlags {
+export interface UseLockFlags extends ReleaseTrustFlags {
   readonly lockFile?: string;
   /** False for `--no-lock`. */
   readonly lock?: boolean;
@@ -30,7 +31,7 @@ export function lockFileOf(
  * The lock that a build of a set goes by; undefined when there is none, or `--no-lock` says to look everything up.
  *
  * @throws {SpecError} `LOCK_INVALID`, `LOCK_OUTDATED` for the lock of another set, `SPEC_UNREADABLE` for a file that was
- *   named and is not there; {CompileError} `SOURCE_CHANGED`.
+ *   named and is not there; `USAGE` when signatures of releases are asked for; {CompileError} `SOURCE_CHANGED`.
  */
 export async function findLock(
   set: DriverSet,
@@ -43,8 +44,17 @@ export async function findLock(
   const lock = flags.lockFile === undefined ? await readLockIfThere(file, io) : await readLock(file, io);
   if (lock === undefined) return undefined;
   requireLockOf(set, lock);
+  refuseToVerify(flags);
   await requireSources(set, lock, io);
   return lock;
+}
+
+/** A lock pins releases by digest, and does not hold the lists of architectures that are signed. */
+function refuseToVerify({ verifyRelease, releaseKeys = [], releaseSignatures = [] }: ReleaseTrustFlags): void {
+  if (verifyRelease !== 'require' && releaseKeys.length + releaseSignatures.length === 0) return;
+  throw new SpecError('USAGE', 'Cannot verify the signatures of releases that a lock file names', {
+    hint: 'They are verified when the file is written: give these flags to "kmodlayer lock", or pass --no-lock.',
+  });
 }
 
 /** @throws {SpecError} `SPEC_UNREADABLE`, `LOCK_INVALID`. */

@@ -98,6 +98,19 @@ describe('kmodlayer lock', () => {
   });
 
   it.each([
+    ['--verify-release', 'require'],
+    ['--release-keys', 'keys.asc'],
+    ['--release-signatures', 'https://example.com/signatures'],
+  ])('build does not say that it verified releases of a lock file: %s %s', async (...flags) => {
+    await lock();
+
+    expect(await runCli(['build', '-f', spec, '--dry-run', ...flags])).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining('pass --no-lock') as string,
+    });
+  });
+
+  it.each([
     [['--check'], 2, 'there is no such file'],
     [['--update', '4.18.x'], 2, 'there is no such file'],
     [['--update', 'banana'], 2, 'banana'],

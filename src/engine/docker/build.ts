@@ -7,7 +7,7 @@ import { ignoreFileOf } from '../ignore-file.ts';
 import { makeRedact } from '../redact.ts';
 import { readSecret, readSecrets } from '../secrets.ts';
 import type { Api, ApiOptions } from './api.ts';
-import { makeLeavings, removeLeavings } from './leavings.ts';
+import { makeLeavings, removeLeavings, REQUEST_LABEL } from './leavings.ts';
 import { packContext, type ContextFile } from './context.ts';
 import { failureOfApiBuild } from './failure.ts';
 import { copyFilesOut } from './output.ts';
@@ -89,7 +89,7 @@ interface Run {
 }
 
 async function run(job: Job, { name, build, files }: Run): Promise<void> {
-  const { api, request, redact } = job;
+  const { api, request, prefix, redact } = job;
   const { signal } = request;
   const secrets = new Map<string, Buffer>();
   for (const { id, file } of build.secrets) secrets.set(id, await readSecret(file));
@@ -121,6 +121,7 @@ async function run(job: Job, { name, build, files }: Run): Promise<void> {
       ...(byContext.length === 0 ? {} : { secrets: JSON.stringify(byContext.map(({ option }) => option)) }),
       ...(build.stage === undefined ? {} : { target: build.stage }),
       ...(build.isForeign === true || !api.isPodman ? {} : { layers: 'false' }),
+      ...(api.isPodman ? { labels: { [REQUEST_LABEL]: prefix } } : {}),
       dockerfile: CONTAINERFILE,
       t: name,
       buildargs: build.args,

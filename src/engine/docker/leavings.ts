@@ -2,19 +2,23 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { field } from '../storage-program.ts';
 import type { Api } from './api.ts';
 
-/** What was in a daemon before a request: records of BuildKit's cache, or images without a name. */
+/** What was in the cache of Docker's BuildKit before a request; nothing for podman, which marks what it makes. */
 export type Leavings = ReadonlySet<string>;
+
+/** Label of all images that a request makes with podman; its value is the prefix of their names. */
+export const REQUEST_LABEL = 'io.kmodlayer.request';
 
 /** How long a daemon may take to end a build that was stopped, in milliseconds. */
 const PATIENCE_MS = 10_000;
 
 export async function makeLeavings(api: Api): Promise<Leavings> {
-  return new Set(await (api.isPodman ? namelessImages(api) : cacheRecords(api)));
+  return new Set(api.isPodman ? [] : await cacheRecords(api));
 }
 
 /**
- * Removes what a request made: its images by their names, and what came into the daemon's cache meanwhile and is not in
- * use. That may be of somebody else's build at the same time, which then has to do a step again.
+ * Removes what a request made: its images by their names, and those without a name that have its label. Docker's cache
+ * knows no labels: of it goes what came meanwhile and is not in use. That may be of somebody else's build at the same
+ * time, which then has to do a step again.
  */
 export async function removeLeavings(
   api: Api,
@@ -23,11 +27,11 @@ export async function removeLeavings(
   const images = await api.docker.listImages({ all: false });
   const names = images.flatMap(({ RepoTags }) => RepoTags ?? []);
   for (const name of names.filter((one) => one.startsWith(`${prefix}/`))) {
-    await removeImage(api, name);
+    // Nobody else knows the name: what still uses it is a container of a build that was given up.
+    await removeImage(api, name, { force: true });
   }
   if (api.isPodman) {
-    for (const id of (await namelessImages(api)).filter((one) => !before.has(one)))
-      await removeImage(api, id);
+    await removeNameless(api, prefix);
     return;
   }
   for (let waitedMs = 0; waitedMs < PATIENCE_MS; waitedMs += 250) {
@@ -41,16 +45,27 @@ export async function removeLeavings(
   }
 }
 
-async function removeImage(api: Api, name: string): Promise<void> {
+/** An image goes when those that were made of it are gone, so they are asked for again while there are fewer. */
+async function removeNameless(api: Api, prefix: string): Promise<void> {
+  let left = await namelessImages(api, prefix);
+  for (let count = Infinity; left.length > 0 && left.length < count;) {
+    count = left.length;
+    for (const id of left) await removeImage(api, id, { force: false });
+    left = await namelessImages(api, prefix);
+  }
+}
+
+async function removeImage(api: Api, name: string, options: { readonly force: boolean }): Promise<void> {
   // Another image may be made of it, or somebody was quicker: then it goes with that one, or is gone.
   await api.docker
     .getImage(name)
-    .remove({ force: true })
+    .remove(options)
     .catch(() => undefined);
 }
 
-async function namelessImages(api: Api): Promise<readonly string[]> {
-  const images = await api.docker.listImages({ all: true });
+async function namelessImages(api: Api, prefix: string): Promise<readonly string[]> {
+  const filters = JSON.stringify({ label: [`${REQUEST_LABEL}=${prefix}`] });
+  const images = await api.docker.listImages({ all: true, filters });
   return images
     .filter(({ RepoTags }) => (RepoTags ?? []).every((name) => name.startsWith('<none>')))
     .map(({ Id }) => Id);
