@@ -84,7 +84,7 @@ export function addReleaseTrustFlags(command: Command): Command {
     .addOption(
       repeatable(
         '--release-keys <file>',
-        'trust these keys instead of those of Red Hat and OKD: a keyring, or the ConfigMap of a payload; may be repeated',
+        'trust these keys instead of those of Red Hat and OKD: a keyring, or the ConfigMap of a payload; may be repeated, one of them must have signed',
       ),
     )
     .addOption(

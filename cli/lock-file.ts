@@ -50,7 +50,11 @@ export async function findLock(
 }
 
 /** A lock pins releases by digest, and does not hold the lists of architectures that are signed. */
-function refuseToVerify({ verifyRelease, releaseKeys = [], releaseSignatures = [] }: ReleaseTrustFlags): void {
+function refuseToVerify({
+  verifyRelease,
+  releaseKeys = [],
+  releaseSignatures = [],
+}: ReleaseTrustFlags): void {
   if (verifyRelease !== 'require' && releaseKeys.length + releaseSignatures.length === 0) return;
   throw new SpecError('USAGE', 'Cannot verify the signatures of releases that a lock file names', {
     hint: 'They are verified when the file is written: give these flags to "kmodlayer lock", or pass --no-lock.',

@@ -1,7 +1,7 @@
 import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
 import { dearmor } from './armor.ts';
 import { malformed, type Packet, Reader, readPackets, TAG } from './packets.ts';
-import { isSignatureOf, readSignature, type SignaturePacket } from './signature-packet.ts';
+import { isOldSignatureOf, isSignatureOf, readSignature, type SignaturePacket } from './signature-packet.ts';
 
 /** A key that may sign. */
 export interface PublicKey {
@@ -59,20 +59,32 @@ function readKey([first, ...rest]: readonly Packet[]): PublicKey | undefined {
   const bare = { key, modulusBytes: modulus.length };
   const hashed = framed(0x99, first.body, 2);
   const says = ownSignatures(own, hashed, bare);
-  const latest = says
-    .filter(({ type }) => type !== REVOKES_KEY)
-    .reduce<SignaturePacket | undefined>(
-      (newest, one) => (newest === undefined || one.createdAt >= newest.createdAt ? one : newest),
-      undefined,
-    );
-  const lifetime = latest?.keyLifetimeSeconds;
+  // Whoever can forge SHA-1 may not make a key live longer than it says with a better hash.
+  const lifetimes = [says, says.filter(({ isOld }) => !isOld)].map(lifetimeOf);
+  const lifetime = Math.min(...lifetimes.map((seconds) => seconds ?? Infinity));
   return {
     ...bare,
     fingerprint: createHash('sha1').update(hashed).digest('hex').toUpperCase(),
     userId: own.find(({ tag }) => tag === USER_ID)?.body.toString('utf8') ?? '',
-    expiresAt: lifetime === undefined ? undefined : createdAt + lifetime,
+    expiresAt: lifetime === Infinity ? undefined : createdAt + lifetime,
     isRevoked: says.some(({ type }) => type === REVOKES_KEY),
   };
+}
+
+/** A signature that a key made over itself. */
+interface OwnSignature extends SignaturePacket {
+  /** By a hash that proves nothing any more: it counts where it restricts. */
+  readonly isOld: boolean;
+}
+
+/** What the latest of these signatures says; undefined: for ever, or nothing. */
+function lifetimeOf(says: readonly SignaturePacket[]): number | undefined {
+  return says
+    .filter(({ type }) => type !== REVOKES_KEY)
+    .reduce<SignaturePacket | undefined>(
+      (newest, one) => (newest === undefined || one.createdAt >= newest.createdAt ? one : newest),
+      undefined,
+    )?.keyLifetimeSeconds;
 }
 
 /** Undefined for numbers that are no RSA key, which OpenSSL finds out. */
@@ -92,8 +104,8 @@ function ownSignatures(
   packets: readonly Packet[],
   keyBytes: Buffer,
   key: Pick<PublicKey, 'key' | 'modulusBytes'>,
-): readonly SignaturePacket[] {
-  const found: SignaturePacket[] = [];
+): readonly OwnSignature[] {
+  const found: OwnSignature[] = [];
   let userId: Buffer | undefined;
   for (const { tag, body } of packets) {
     if (tag === USER_ID) userId = framed(0xb4, body, 4);
@@ -103,7 +115,8 @@ function ownSignatures(
     const isAboutUser = CERTIFIES.has(signature.type);
     if (!isAboutUser && signature.type !== CERTIFIES_KEY && signature.type !== REVOKES_KEY) continue;
     const data = isAboutUser ? Buffer.concat([keyBytes, userId ?? Buffer.alloc(0)]) : keyBytes;
-    if (isSignatureOf(signature, data, key)) found.push(signature);
+    const isOld = isOldSignatureOf(signature, data, key);
+    if (isOld || isSignatureOf(signature, data, key)) found.push({ ...signature, isOld });
   }
   return found;
 }

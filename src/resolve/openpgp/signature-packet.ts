@@ -1,4 +1,4 @@
-import { createHash, verify } from 'node:crypto';
+import { constants, createHash, publicDecrypt, verify } from 'node:crypto';
 import { lengthOf, malformed, Reader } from './packets.ts';
 import type { PublicKey } from './keyring.ts';
 
@@ -31,6 +31,10 @@ const HASHES = new Map([
   [9, 'sha384'],
   [10, 'sha512'],
 ]);
+
+const SHA1 = 2;
+/** What stands before a SHA-1 hash in an RSA signature (RFC 8017 section 9.2). */
+const SHA1_DIGEST_INFO = Buffer.from('3021300906052b0e03021a05000414', 'hex');
 
 /** Subpackets of RFC 4880 section 5.2.3.1. */
 const SUBPACKET = { created: 2, expires: 3, keyExpires: 9, issuer: 16, issuerFingerprint: 33 } as const;
@@ -138,10 +142,40 @@ export function isSignatureOf(
   { key, modulusBytes }: Pick<PublicKey, 'key' | 'modulusBytes'>,
 ): boolean {
   const hash = HASHES.get(signature.hashAlgorithm);
-  if (hash === undefined || signature.value.length > modulusBytes) return false;
+  if (hash === undefined) return false;
   const signed = Buffer.concat([data, signature.trailer]);
-  const digest = createHash(hash).update(signed).digest();
-  if (!digest.subarray(0, 2).equals(signature.hashStart)) return false;
-  const value = Buffer.concat([Buffer.alloc(modulusBytes - signature.value.length), signature.value]);
-  return verify(hash, signed, key, value);
+  const value = valueOf(signature, createHash(hash).update(signed).digest(), modulusBytes);
+  return value !== undefined && verify(hash, signed, key, value);
+}
+
+/**
+ * The same for SHA-1 alone, as many keys that are old have signed what they say of themselves. It proves too little to be
+ * trusted, and enough to trust a key less.
+ */
+export function isOldSignatureOf(
+  signature: SignaturePacket,
+  data: Uint8Array,
+  { key, modulusBytes }: Pick<PublicKey, 'key' | 'modulusBytes'>,
+): boolean {
+  if (signature.hashAlgorithm !== SHA1) return false;
+  const digest = createHash('sha1').update(data).update(signature.trailer).digest();
+  const value = valueOf(signature, digest, modulusBytes);
+  if (value === undefined) return false;
+  try {
+    // Systems whose policy refuses SHA-1 refuse to verify with it; comparing is left to us.
+    const said = publicDecrypt({ key, padding: constants.RSA_PKCS1_PADDING }, value);
+    return said.equals(Buffer.concat([SHA1_DIGEST_INFO, digest]));
+  } catch {
+    return false;
+  }
+}
+
+/** The RSA value in its full length; undefined when the hash is another one. */
+function valueOf(
+  { value, hashStart }: SignaturePacket,
+  digest: Buffer,
+  modulusBytes: number,
+): Buffer | undefined {
+  if (value.length > modulusBytes || !digest.subarray(0, 2).equals(hashStart)) return undefined;
+  return Buffer.concat([Buffer.alloc(modulusBytes - value.length), value]);
 }

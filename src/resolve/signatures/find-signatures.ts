@@ -8,7 +8,7 @@ export type SignatureIo = Pick<Io, 'web' | 'files' | 'cache' | 'signal'>;
 
 /** Where signatures may be. */
 export interface SignaturePlaces {
-  /** Asked in this order, until one has some. */
+  /** Asked in this order, until one has some that hold. */
   readonly stores: readonly string[];
   /** What the user gave. */
   readonly given: readonly Signatures[];
@@ -18,46 +18,50 @@ export interface SignaturePlaces {
 
 /** What came of looking for the signatures of a release. */
 export interface SignatureSearch {
-  readonly signatures: readonly Uint8Array[];
   /** Stores that answered. */
-  readonly answered: readonly string[];
+  readonly answered: string[];
   /** Why others did not. */
-  readonly failed: readonly string[];
+  readonly failed: string[];
 }
 
 /** Signatures of one release that are read, as other tools do. */
 const MAX_SIGNATURES = 9;
+/** Signatures of one release that are kept. */
+const MAX_KEPT = 32;
 /** Largest signature: 64 KiB; real ones have 900 bytes. */
 const MAX_SIGNATURE_BYTES = 64 * 1024;
 
-/** Looks through what the user gave, what was kept, and the stores. What is found proves nothing yet. */
-export async function findSignatures(
+/**
+ * Looks through what the user gave and what was kept, then the stores, one after the other for as long as the caller
+ * asks for more. What is found proves nothing yet.
+ *
+ * @param search Is told what the stores answered.
+ */
+export async function* findSignatures(
   digest: Digest,
-  { stores, given, unreachable }: SignaturePlaces,
+  { stores, given, unreachable, search }: SignaturePlaces & { readonly search: SignatureSearch },
   io: SignatureIo,
-): Promise<SignatureSearch> {
+): AsyncGenerator<readonly Uint8Array[]> {
   const known = given.flatMap((signatures) => signatures.get(digest) ?? []);
-  const local = known.length > 0 ? known : decode(await io.cache.get(keyOf(digest)));
-  if (local.length > 0) return { signatures: local, answered: [], failed: [] };
-  const answered: string[] = [];
-  const failed: string[] = [];
+  yield [...known, ...decode(await io.cache.get(keyOf(digest)))];
   for (const store of stores) {
     const before = unreachable.get(store);
     if (before !== undefined) {
-      failed.push(before);
+      search.failed.push(before);
       continue;
     }
+    let signatures: readonly Uint8Array[];
     try {
-      const signatures = await readStore(store, digest, io);
-      answered.push(store);
-      if (signatures.length > 0) return { signatures, answered, failed };
+      signatures = await readStore(store, digest, io);
     } catch (error) {
       if (!(error instanceof RegistryError)) throw error;
       unreachable.set(store, error.message);
-      failed.push(error.message);
+      search.failed.push(error.message);
+      continue;
     }
+    search.answered.push(store);
+    yield signatures;
   }
-  return { signatures: [], answered, failed };
 }
 
 /** Keeps signatures that held, so that the release can be verified again where no store can be reached. */
@@ -66,8 +70,9 @@ export async function keepSignatures(
   signatures: readonly Uint8Array[],
   { cache }: Pick<Io, 'cache'>,
 ): Promise<void> {
-  const json = JSON.stringify(signatures.map((one) => Buffer.from(one).toString('base64')));
-  await cache.put(keyOf(digest), Buffer.from(json));
+  // Other runs may trust other keys: what was kept for them is among these.
+  const texts = new Set(signatures.map((one) => Buffer.from(one).toString('base64')));
+  await cache.put(keyOf(digest), Buffer.from(JSON.stringify([...texts].slice(-MAX_KEPT))));
 }
 
 async function readStore(store: string, digest: Digest, io: SignatureIo): Promise<readonly Uint8Array[]> {

@@ -16,7 +16,7 @@ export type VerifyRelease = 'auto' | 'require' | 'off';
 
 export interface ReleaseTrustOptions {
   readonly mode: VerifyRelease;
-  /** Keys that the user trusts; with any, those of known publishers do not count. */
+  /** Keys that the user trusts, each of these alone; with any, those of known publishers do not count. */
   readonly policies: readonly VerificationPolicy[];
   /** Signatures that the user has. */
   readonly signatures: readonly Signatures[];
@@ -54,18 +54,28 @@ async function check(
   if (mode === 'auto' && !publisher.signsAll && !isChosen) return undefined;
   const trusted = policies.length > 0 ? policies : [publisher.policy];
   const stores = new Set([...options.stores, ...trusted.flatMap((policy) => policy.stores)]);
-  const search = await findSignatures(digest, { stores: [...stores], given: signatures, unreachable }, io);
+  const search: SignatureSearch = { answered: [], failed: [] };
+  const places = { stores: [...stores], given: signatures, unreachable, search };
   const name = formatReference(pinned(reference, digest));
-  if (search.signatures.length > 0) {
-    const keyrings = trusted.flatMap((policy) => policy.keyrings);
-    const signer = verifyReleaseSignature(search.signatures, digest, { keyrings }, io.now());
-    await keepSignatures(digest, search.signatures, io);
+  const found: Uint8Array[] = [];
+  let invalid: ResolveError | undefined;
+  for await (const some of findSignatures(digest, places, io)) {
+    if (some.length === 0) continue;
+    found.push(...some);
+    const outcome = verifyByAny(found, digest, { policies: trusted, now: io.now() });
+    if (outcome instanceof ResolveError) {
+      // Where it was found is not where all are: keys are changed, and stores are behind.
+      invalid = outcome;
+      continue;
+    }
+    await keepSignatures(digest, found, io);
     io.report({
       type: 'detail',
-      message: `${name} is signed by ${signer.fingerprints.join(', ')} since ${signer.signedAt.toISOString()}`,
+      message: `${name} is signed by ${outcome.fingerprints.join(', ')} since ${outcome.signedAt.toISOString()}`,
     });
-    return signer;
+    return outcome;
   }
+  if (invalid !== undefined) throw invalid;
   if (mode === 'require' || search.answered.length > 0) throw missing(name, search);
   io.report({
     type: 'warning',
@@ -73,6 +83,35 @@ async function check(
     hint: 'Give signatures with --release-signatures, or say that you do without: --verify-release off.',
   });
   return undefined;
+}
+
+/** Who signed, by the keys of one of the policies; else why by none of them. */
+function verifyByAny(
+  signatures: readonly Uint8Array[],
+  digest: Digest,
+  { policies, now }: { readonly policies: readonly VerificationPolicy[]; readonly now: Date },
+): ReleaseSigner | ResolveError {
+  const errors: ResolveError[] = [];
+  for (const policy of policies) {
+    try {
+      return verifyReleaseSignature(signatures, digest, policy, now);
+    } catch (error) {
+      if (!(error instanceof ResolveError)) throw error;
+      errors.push(error);
+    }
+  }
+  const [first, ...others] = errors;
+  if (first === undefined) throw new TypeError('No policy to verify a release with');
+  const reasons = new Set(errors.map(({ message }) => message.replace(/^[^:]*: /, '')));
+  return others.length === 0
+    ? first
+    : new ResolveError(
+        first.code,
+        `Cannot trust release ${digest}: ${[...reasons].join('; ').slice(0, 1000)}`,
+        {
+          hint: first.hint,
+        },
+      );
 }
 
 function missing(name: string, { answered, failed }: SignatureSearch): ResolveError {

@@ -54,8 +54,19 @@ export function parseVerificationPolicy(bytes: Uint8Array, file: string): Verifi
  */
 export function parseStore(text: string, file: string): string {
   const store = text.trim().replace(/\/+$/, '');
-  if (/^(?:https?|file):\/\/[^\s?#]+$/.test(store) && URL.canParse(store)) return store;
+  const isAddress = /^(?:https?|file):\/\/[^\s?#]+$/.test(store) && URL.canParse(store);
+  if (isAddress && isText(new URL(store).pathname)) return store;
   throw invalid(file, `its store ${JSON.stringify(store.slice(0, 200))} is no address`);
+}
+
+/** Says whether each "%" begins a byte, and those bytes are text: a path of this machine is made of them. */
+function isText(path: string): boolean {
+  try {
+    decodeURIComponent(path);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /**

@@ -128,6 +128,82 @@ describe('a signature that a key of ours makes', () => {
   });
 });
 
+describe('what a key says of itself', () => {
+  const maker = makeKey();
+  const MADE = '2020-01-01T00:00:00Z';
+  const user = packet(13, Buffer.from('Maker'));
+  const REVOKES = 0x20;
+  const YEAR = 365 * 24 * 3600;
+
+  const ringOf = (...packets: readonly Buffer[]) => readKeyring(Buffer.concat([maker.ring, ...packets]))[0];
+
+  it.each([
+    ['sha1', 2],
+    ['sha256', 8],
+  ] as const)('restricts it by %s, too: it was withdrawn', (hash, hashNumber) => {
+    const revocation = selfSignature(maker, { type: REVOKES, hash, hashNumber, at: MADE });
+
+    expect(ringOf()).toMatchObject({ isRevoked: false, expiresAt: undefined });
+    expect(ringOf(revocation)).toMatchObject({ isRevoked: true });
+    expect(ringOf(damaged(revocation))).toMatchObject({ isRevoked: false });
+  });
+
+  it('restricts it by SHA-1, too: it expires, unless it says better by a good hash', () => {
+    const by = (hash: 'sha1' | 'sha256', years: number | undefined, at: string): Buffer =>
+      selfSignature(maker, {
+        ...{ type: 0x13, hash, hashNumber: hash === 'sha1' ? 2 : 8, at },
+        ...(years === undefined ? {} : { lifetime: years * YEAR }),
+      });
+    const after = (years: number): number => Date.parse(MADE) / 1000 + years * YEAR;
+
+    expect(ringOf(user, by('sha1', 1, MADE))?.expiresAt).toBe(after(1));
+    expect(ringOf(user, by('sha1', 1, MADE), by('sha256', 5, '2021-01-01'))?.expiresAt).toBe(after(5));
+    expect(ringOf(user, by('sha256', 1, MADE), by('sha1', 5, '2021-01-01'))?.expiresAt).toBe(after(1));
+    expect(ringOf(user, by('sha256', 1, MADE), by('sha1', undefined, '2021-01-01'))?.expiresAt).toBe(
+      after(1),
+    );
+  });
+});
+
+interface SelfSignature {
+  readonly type: number;
+  readonly hash: string;
+  readonly hashNumber: number;
+  readonly at: string;
+  /** Seconds from the making of the key. */
+  readonly lifetime?: number;
+}
+
+/** A signature of version 4 of a key over itself, and over the user ID "Maker" where its type says so. */
+function selfSignature(
+  { privateKey, body }: Maker,
+  { type, hash, hashNumber, at, lifetime }: SelfSignature,
+): Buffer {
+  const number = Buffer.alloc(4);
+  number.writeUInt32BE(lifetime ?? 0);
+  const subpackets = Buffer.concat([
+    Buffer.of(5, 2),
+    seconds(at),
+    ...(lifetime === undefined ? [] : [Buffer.of(5, 9), number]),
+  ]);
+  const head = Buffer.concat([Buffer.of(4, type, 1, hashNumber, 0, subpackets.length), subpackets]);
+  const end = Buffer.from([4, 0xff, 0, 0, 0, head.length]);
+  const user = type === 0x13 ? [Buffer.of(0xb4, 0, 0, 0, 5), Buffer.from('Maker')] : [];
+  const signed = Buffer.concat([
+    ...[Buffer.of(0x99, body.length >> 8, body.length & 0xff), body],
+    ...user,
+    ...[head, end],
+  ]);
+  const start = createHash(hash).update(signed).digest().subarray(0, 2);
+  return packet(2, Buffer.concat([head, Buffer.of(0, 0), start, integer(sign(hash, signed, privateKey))]));
+}
+
+function damaged(bytes: Buffer): Buffer {
+  const copy = Buffer.from(bytes);
+  copy.writeUInt8(copy.readUInt8(copy.length - 1) ^ 1, copy.length - 1);
+  return copy;
+}
+
 function policyOf(file: string) {
   return parseVerificationPolicy(readFileSync(join(FIXTURES, file)), file);
 }
@@ -135,6 +211,9 @@ function policyOf(file: string) {
 interface Maker {
   readonly privateKey: KeyObject;
   readonly fingerprint: string;
+  /** The body of its packet, and the packet. */
+  readonly body: Buffer;
+  readonly ring: Buffer;
   readonly policy: { readonly keyrings: readonly ReturnType<typeof readKeyring>[] };
 }
 
@@ -152,7 +231,7 @@ function makeKey(): Maker {
   const ring = packet(6, body);
   const hashed = Buffer.concat([Buffer.of(0x99, body.length >> 8, body.length & 0xff), body]);
   const fingerprint = createHash('sha1').update(hashed).digest('hex').toUpperCase();
-  return { privateKey, fingerprint, policy: { keyrings: [readKeyring(ring)] } };
+  return { privateKey, fingerprint, body, ring, policy: { keyrings: [readKeyring(ring)] } };
 }
 
 /** A signed message of RFC 4880 with a signature of version 3. */

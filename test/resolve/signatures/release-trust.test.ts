@@ -5,7 +5,11 @@ import { parseDigest } from '../../../src/oci/digest.ts';
 import { parseReference } from '../../../src/oci/reference.ts';
 import { publisherOf } from '../../../src/resolve/signatures/publishers.ts';
 import { makeReleaseTrust, type ReleaseTrustOptions } from '../../../src/resolve/signatures/release-trust.ts';
-import { parseSignatureMaps } from '../../../src/resolve/signatures/verification-policy.ts';
+import {
+  parseSignatureMaps,
+  parseStore,
+  parseVerificationPolicy,
+} from '../../../src/resolve/signatures/verification-policy.ts';
 import { makeTestIo } from '../../support/io.ts';
 import { serveFiles } from '../../support/web-server.ts';
 
@@ -75,6 +79,47 @@ describe('the trust in a release', () => {
     });
   });
 
+  it('comes from a store when what is kept or given is by other keys, and is kept beside it', async () => {
+    await using store = await serveFiles({ [`/sha256=${HEX}/signature-1`]: SIGNATURE });
+    const io = makeTestIo();
+    const key = `release-signatures-sha256-${HEX}`;
+    const other = Buffer.from('of another key').toString('base64');
+    await io.cache.put(key, Buffer.from(JSON.stringify([other])));
+    const map = `kind: ConfigMap\nbinaryData: { sha256-${HEX}-1: bm90aGluZw== }\n`;
+    const signatures = [parseSignatureMaps(Buffer.from(map), 'signatures.yaml')];
+
+    const trust = makeReleaseTrust(options([store.url], { signatures }), io);
+
+    expect((await trust.verify({ reference: OFFICIAL, digest: DIGEST }))?.fingerprints).toEqual([KEY]);
+    const kept = JSON.parse(Buffer.from((await io.cache.get(key))!).toString()) as string[];
+    expect(kept).toEqual(expect.arrayContaining([other, SIGNATURE.toString('base64')]));
+  });
+
+  it('comes from the next store when what one has does not hold', async () => {
+    await using stale = await serveFiles({ [`/sha256=${HEX}/signature-1`]: 'no signature' });
+    await using store = await serveFiles({ [`/sha256=${HEX}/signature-1`]: SIGNATURE });
+    const trust = makeReleaseTrust(options([stale.url, store.url]), makeTestIo());
+
+    expect((await trust.verify({ reference: OFFICIAL, digest: DIGEST }))?.fingerprints).toEqual([KEY]);
+  });
+
+  it('comes from the keys of one of several policies, and from none of them when no key has signed', async () => {
+    const policies = ['okd', 'openshift'].map((name) => {
+      const file = `release-verification-${name}.yaml`;
+      return { ...parseVerificationPolicy(readFileSync(join(FIXTURES, file)), file), stores: [] };
+    });
+    const map = `kind: ConfigMap\nbinaryData: { sha256-${HEX}-1: ${SIGNATURE.toString('base64')} }\n`;
+    const signatures = [parseSignatureMaps(Buffer.from(map), 'signatures.yaml')];
+    const trustIn = (trusted: typeof policies) =>
+      makeReleaseTrust(options([], { signatures, policies: trusted }), makeTestIo()).verify({
+        reference: OFFICIAL,
+        digest: DIGEST,
+      });
+
+    expect((await trustIn(policies))?.fingerprints).toEqual([KEY]);
+    await expect(trustIn(policies.slice(0, 1))).rejects.toMatchObject({ code: 'SIGNATURE_INVALID' });
+  });
+
   it('is refused when a store answers that an official release has none', async () => {
     await using store = await serveFiles({});
     const trust = makeReleaseTrust(options([store.url]), makeTestIo());
@@ -126,5 +171,18 @@ describe('the trust in a release', () => {
       expect(await trust.verify({ reference, digest: DIGEST })).toBeUndefined();
     }
     expect(io.events).toEqual([]);
+  });
+});
+
+describe('parseStore()', () => {
+  it.each(['file:///a%zz', 'file:///a%', 'file:///%ff', 'ftp://example.com', 'https://'])(
+    'refuses %s, which is no address',
+    (text) => {
+      expect(() => parseStore(text, 'keys.yaml')).toThrow('is no address');
+    },
+  );
+
+  it('takes a directory whose name has "%" and spaces', () => {
+    expect(parseStore('file:///a%20b/%25/', 'keys.yaml')).toBe('file:///a%20b/%25');
   });
 });
