@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/e2e/**/*.e2e.test.ts'],
-    globalSetup: ['test/support/world-check.ts'],
+    globalSetup: ['test/support/world-check.ts', 'test/support/build-once.ts'],
     // Runs everywhere where the suites are root, also where containers cannot have cgroups or networks of their own.
     env: { KMODLAYER_BUILD_ARGS: process.env['KMODLAYER_BUILD_ARGS'] ?? '--isolation chroot --network host' },
     testTimeout: 600_000,

@@ -14,7 +14,6 @@ let day: BrokenDay;
 let registry: WorldRegistry;
 
 beforeAll(async () => {
-  await run('npm', ['run', '--silent', 'build']);
   day = await startBrokenDay();
   registry = await startWorldRegistry();
 });

@@ -23,7 +23,6 @@ let day: BrokenDay;
 let target: TestRegistry;
 
 beforeAll(async () => {
-  await run('npm', ['run', '--silent', 'build']);
   day = await startBrokenDay();
 });
 

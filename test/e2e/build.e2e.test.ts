@@ -26,7 +26,6 @@ let registry: WorldRegistry;
 let scratch: string;
 
 beforeAll(async () => {
-  await run('npm', ['run', '--silent', 'build']);
   scratch = await mkdtemp(join(tmpdir(), 'kmodlayer-build-'));
   registry = await startWorldRegistry();
   await run('openssl', [

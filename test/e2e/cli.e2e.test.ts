@@ -18,7 +18,6 @@ let scratch = '';
 
 beforeAll(async () => {
   scratch = await mkdtemp(join(tmpdir(), 'kmodlayer-cli-'));
-  await run('npm', ['run', 'build']);
 });
 
 afterAll(() => rm(scratch, { recursive: true, force: true }));

@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -25,7 +24,6 @@ const IN_TREE = 'kernel/drivers/net/dummy.ko.xz';
 let world: CompileWorld;
 
 beforeAll(async () => {
-  execFileSync('npm', ['run', '--silent', 'build']);
   world = await startCompileWorld();
 });
 

@@ -22,7 +22,6 @@ let scratch = '';
 beforeAll(async () => {
   registry = await startWorldRegistry();
   scratch = await mkdtemp(join(tmpdir(), 'kmodlayer-diff-'));
-  await run('npm', ['run', 'build']);
 });
 
 afterAll(async () => {

@@ -47,7 +47,6 @@ function makeDisk(): string {
 }
 
 beforeAll(async () => {
-  await run('npm', ['run', '--silent', 'build']);
   place = mkdtempSync('/var/tmp/kmodlayer-initramfs-');
   kernel = worldRelease('4.18.4').streams[0]?.kernelRelease ?? '';
   await run('bash', ['test/e2e/make-dracut-base.sh', worldDirectory(), place, kernel]);

@@ -64,7 +64,6 @@ async function pushBase(): Promise<string> {
 }
 
 beforeAll(async () => {
-  await run('npm', ['run', '--silent', 'build']);
   place = mkdtempSync('/var/tmp/kmodlayer-kmod-image-');
   registry = await startWorldRegistry();
   kernel = worldRelease('4.18.4').streams[0]?.kernelRelease ?? '';

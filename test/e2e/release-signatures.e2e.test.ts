@@ -16,7 +16,6 @@ let digest = '';
 beforeAll(async () => {
   // GnuPG's agent listens on a socket in there, whose path must be short.
   scratch = await mkdtemp(join(tmpdir(), 'kls-'));
-  await run('npm', ['run', 'build']);
   digest = await digestOfRelease();
 });
 

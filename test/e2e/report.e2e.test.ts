@@ -185,7 +185,6 @@ describe('The report on modules of one kernel for all kernels of the world', () 
   let opened: OpenedPage;
   let browser: TestBrowser;
   beforeAll(async () => {
-    execFileSync('npm', ['run', '--silent', 'build']);
     // A file of the base itself replaces nothing.
     scratch = await mkdtemp(join(tmpdir(), 'kmodlayer-report-'));
     replacing = join(scratch, 'mc.ko');

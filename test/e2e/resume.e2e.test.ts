@@ -18,7 +18,6 @@ let scratch: string;
 let storage: string;
 
 beforeAll(async () => {
-  await run('npm', ['run', '--silent', 'build']);
   scratch = await mkdtemp(join(tmpdir(), 'kmodlayer-resume-'));
   storage = await mkdtemp('/var/tmp/kmodlayer-resume-');
   registry = await startWorldRegistry();

@@ -29,7 +29,6 @@ let world: CompileWorld;
 let context: string;
 
 beforeAll(async () => {
-  execFileSync('npm', ['run', '--silent', 'build']);
   world = await startCompileWorld();
   context = join(world.directory, 'context');
   await compileTo('hello', STREAM);

@@ -50,7 +50,6 @@ export async function buildHelloImages(releases: readonly HelloRelease[]): Promi
 async function makeImages(scratch: string, releases: readonly HelloRelease[]): Promise<void> {
   await run('chmod', ['755', scratch]);
   await mkdir(join(scratch, 'tmp'));
-  await run('npm', ['run', '--silent', 'build']);
   for (const name of ['signing', 'other']) {
     await run('openssl', [
       ...[
