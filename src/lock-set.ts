@@ -27,6 +27,9 @@ export interface LockChange {
 /** Requests in flight while images are looked for. */
 const REQUESTS_AT_ONCE = 8;
 
+/** Errors of releases that are not there any more; others, such as a signature that does not hold, are to be seen. */
+const GONE = new Set<string>(['RELEASE_UNKNOWN', 'IMAGE_MISSING', 'NOT_FOUND']);
+
 /**
  * Resolves a set and pins its sources.
  *
@@ -64,13 +67,14 @@ export async function updateLock(set: DriverSet, lock: Lock, range: ReleaseRange
 /**
  * Says what has moved since a lock was made: releases in the graph, tags, branches, images that are gone.
  *
- * @throws {SpecError} `LOCK_OUTDATED` when the lock is of another set; {RegistryError} when something cannot be reached.
+ * @throws {SpecError} `LOCK_OUTDATED` when the lock is of another set; {RegistryError} when something cannot be reached;
+ *   {ResolveError} for a release that is there and cannot be used.
  */
 export async function checkLock(set: DriverSet, lock: Lock, io: Io): Promise<readonly LockChange[]> {
   requireLockOf(set, lock);
   const { targets, failures, excluded } = await resolveSet(set, { keepGoing: true }, io);
   const isGone = ({ error }: Failure): boolean =>
-    error instanceof ResolveError || (error instanceof RegistryError && error.code === 'NOT_FOUND');
+    (error instanceof ResolveError || error instanceof RegistryError) && GONE.has(error.code);
   const other = failures.find((failure) => !isGone(failure));
   if (other !== undefined) throw other.error;
   const now = { ...lock, targets, excluded, pins: await pinAll(set, targets, io) };

@@ -1,4 +1,6 @@
 import { beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { ResolveError } from '../src/errors.ts';
+import type { Io } from '../src/io.ts';
 import { checkLock, makeLock, requireSources, updateLock } from '../src/lock-set.ts';
 import type { Lock } from '../src/plan/lock.ts';
 import { formatLock } from '../src/plan/lockfile.ts';
@@ -190,6 +192,18 @@ describe('checkLock()', () => {
     ]);
     expect(changes[0]?.now).toContain(moved.release);
     expect(changes[4]?.now).toBe(`main at ${sources.commit}`);
+  });
+
+  it('does not take a release whose signature does not hold for one that is gone', async () => {
+    const { set, io } = await setUp("releases: ['4.17.x']");
+    const lock = await makeLock(set, io);
+    const error = new ResolveError('SIGNATURE_INVALID', 'Cannot trust release 4.17.1');
+    const bad = lock.targets[1]!.release.digest;
+    const releaseTrust: Io['releaseTrust'] = {
+      verify: ({ digest }) => (digest === bad ? Promise.reject(error) : Promise.resolve(undefined)),
+    };
+
+    await expect(checkLock(set, lock, { ...io, releaseTrust })).rejects.toBe(error);
   });
 
   it('refuses the lock of another spec', async () => {

@@ -4,6 +4,7 @@ import { type Descriptor, descriptorJson } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { parseManifest, type RawManifest, rawManifest } from '../oci/manifest.ts';
 import { MEDIA_TYPES } from '../oci/media-type.ts';
+import { formatReference, tagged } from '../oci/reference.ts';
 import type { Tag } from '../oci/tag.ts';
 import type { Repository } from '../registry/repository.ts';
 
@@ -13,19 +14,36 @@ export interface IndexEntry {
   readonly manifest: RawManifest;
 }
 
+/** Times that an index is written when others write the same tag: each of them does it as often as there are of them. */
+const MAX_WRITES = 10;
+
 /**
  * Writes an index over images of several architectures under a tag. Entries of other architectures that the tag has
- * already stay: whoever builds one architecture alone takes the others from nobody.
+ * already stay: whoever builds one architecture alone takes the others from nobody. No registry can be told to write only
+ * over what was read, so the tag is read again: what another run wrote meanwhile gets our entries, and the other way round.
  *
  * @returns The digest of the index, and whether it was there.
- * @throws {RegistryError} as the repository does; the tag is then as it was.
+ * @throws {RegistryError} as the repository does; `STORAGE_FAILED` when the tag does not come to have the entries.
  */
 export async function pushIndex(
   to: Repository,
   tag: Tag,
   entries: readonly IndexEntry[],
 ): Promise<{ readonly digest: Digest; readonly wasThere: boolean }> {
-  const current = await findManifest(to, tag);
+  for (let writes = 0; writes <= MAX_WRITES; writes++) {
+    const current = await findManifest(to, tag);
+    const index = withEntries(current, entries);
+    if (current?.digest === index.digest) return { digest: index.digest, wasThere: writes === 0 };
+    if (writes < MAX_WRITES) await to.writeManifest(index, tag);
+  }
+  throw new RegistryError(
+    'STORAGE_FAILED',
+    `Cannot put ${entries.map(({ arch }) => arch).join(', ')} into ${formatReference(tagged(to.reference, tag))}: other runs write over it each time`,
+    { hint: 'Let other builds that write this tag end, and build again: what is done is kept.' },
+  );
+}
+
+function withEntries(current: RawManifest | undefined, entries: readonly IndexEntry[]): RawManifest {
   const ours = entries.map(({ arch, manifest }): [Arch, Descriptor] => [
     arch,
     {
@@ -36,7 +54,7 @@ export async function pushIndex(
     },
   ]);
   const all = new Map([...(current === undefined ? [] : entriesOf(current)), ...ours]);
-  const index = rawManifest(
+  return rawManifest(
     {
       schemaVersion: 2,
       mediaType: MEDIA_TYPES.oci.index,
@@ -44,9 +62,6 @@ export async function pushIndex(
     },
     MEDIA_TYPES.oci.index,
   );
-  if (current?.digest === index.digest) return { digest: index.digest, wasThere: true };
-  await to.writeManifest(index, tag);
-  return { digest: index.digest, wasThere: false };
 }
 
 async function findManifest(to: Repository, tag: Tag): Promise<RawManifest | undefined> {

@@ -49,7 +49,7 @@ export async function releaseJobs(
           graphReader(graph, io),
           io.report,
         );
-  const known = new Set<string>(selected.map(({ version }) => version));
+  const known = new Set(selected.map(({ version, arch }) => `${version} ${arch}`));
   const jobs: ReleaseJob[] = selected.map(({ version, arch, payload, update }) => ({
     release: formatReference(payload),
     what: arches === undefined || arches.length === 1 ? version : `${version} ${arch}`,
@@ -58,10 +58,18 @@ export async function releaseJobs(
     update,
   }));
   for (const release of releases) {
-    // The graph has named it by digest already.
-    if (release.type === 'range' || (release.version !== undefined && known.has(release.version))) continue;
+    if (release.type === 'range') continue;
     const { name, version } = release;
-    jobs.push({ release: name, what: name, arches, ...(version === undefined ? {} : { version }) });
+    if (version === undefined) {
+      jobs.push({ release: name, what: name, arches });
+      continue;
+    }
+    // Those of the others the graph has named by digest already.
+    const missing = (arches ?? ['x86_64']).filter((arch) => !known.has(`${version} ${arch}`));
+    if (missing.length === 0) continue;
+    const isKnown = selected.some((one) => one.version === version);
+    const what = isKnown ? `${name} ${missing.join(', ')}` : name;
+    jobs.push({ release: name, what, arches: isKnown ? missing : arches, version });
   }
   const excluded = new Map<OpenShiftVersion, ExcludedRelease>();
   const wanted = jobs.filter(({ version }) => {

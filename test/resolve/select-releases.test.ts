@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import type { Arch } from '../../src/oci/arch.ts';
 import { formatReference, parseReference } from '../../src/oci/reference.ts';
 import { parseGraph } from '../../src/resolve/graph.ts';
 import { graphReader } from '../../src/resolve/graph-reader.ts';
+import { releaseJobs } from '../../src/resolve/release-jobs.ts';
 import { type SelectRequest, selectReleases } from '../../src/resolve/select-releases.ts';
 import { parseOpenShiftVersion } from '../../src/spec/openshift-version.ts';
 import { isInRange, parseReleaseRange } from '../../src/spec/release-range.ts';
@@ -142,6 +144,36 @@ describe('selectReleases()', () => {
     expect(events).toEqual([
       { type: 'warning', message: 'The update graph has no release of 4.18.x for s390x' },
     ]);
+  });
+
+  it('goes on to look up a version that is named, on architectures that the graph lacks', async () => {
+    const server = await serveChannels({
+      'stable-4.18 amd64': graphOf([{ version: '4.18.1' }, { version: '4.18.2' }]),
+      'stable-4.18 arm64': graphOf([{ version: '4.18.2' }]),
+    });
+    const jobsOf = async (arches: readonly Arch[] | undefined) => {
+      const { jobs } = await releaseJobs(
+        {
+          releases: [
+            { type: 'range', range: parseReleaseRange('4.18.x') },
+            { type: 'name', name: '4.18.1', version: parseOpenShiftVersion('4.18.1') },
+            { type: 'name', name: '4.18.2', version: parseOpenShiftVersion('4.18.2') },
+          ],
+          arches,
+          releaseRepository: undefined,
+          graph: parseGraphLocation(server.url),
+          rules: { exclude: [], ceilings: [] },
+        },
+        makeTestIo(),
+      );
+      return jobs.map(({ what, release }) => `${what}: ${release.replace(/^.*@/, '').slice(0, 7)}`);
+    };
+
+    expect(await jobsOf(['x86_64', 'aarch64'])).toEqual([
+      ...['4.18.1 x86_64: sha256:', '4.18.2 x86_64: sha256:', '4.18.2 aarch64: sha256:'],
+      '4.18.1 aarch64: 4.18.1',
+    ]);
+    expect(await jobsOf(undefined)).toEqual(['4.18.1: sha256:', '4.18.2: sha256:']);
   });
 
   it('looks for the digests of the graph in a mirror', async () => {
