@@ -40,6 +40,7 @@ export async function buildFromSpec(flags: BuildFlags, context: CliContext): Pro
     ...(flags.only === undefined ? {} : { only: parseOnly(flags.only) }),
     keepGoing: flags.keepGoing ?? false,
     force: flags.force ?? false,
+    reuseModules: flags.reuseModules,
     lock,
   };
   if (flags.dryRun === true) {

@@ -187,6 +187,14 @@ export function addLockFlags(command: Command): Command {
     .option('--no-lock', 'look up releases and sources, also when there is a lock file');
 }
 
+/** `--reuse-modules`: what `reuse.withoutCompiling` of a spec says. */
+export function reuseOption(): Option {
+  return new Option(
+    '--reuse-modules',
+    'take modules that were published for another kernel when they are proven to load on the new one, also when the spec does not say so',
+  );
+}
+
 /** `--graph`: where ranges of releases are looked up. */
 export function graphOption(): Option {
   return new Option(

@@ -28,6 +28,7 @@ export async function planFromSpec(flags: PlanFlags, context: CliContext): Promi
     ...(flags.only === undefined ? {} : { only: parseOnly(flags.only) }),
     keepGoing: true,
     isOffline: flags.offline,
+    reuseModules: flags.reuseModules,
     lock,
   };
   await printPlan(set, options, { output: flags.output, verb: 'plan', context, io });
@@ -76,7 +77,7 @@ function saySplit({ kernels, kernelsInAJob, include }: Matrix, { stderr }: CliCo
 /** What is not there yet. */
 function matrixOf({ plan, decisions }: BuildPlan): Matrix {
   return makeMatrix({
-    compiles: plan.compiles.filter((unit) => decisions.compiles.get(unit)?.action !== 'reuse'),
+    compiles: plan.compiles.filter((unit) => decisions.compiles.get(unit)?.action === 'compile'),
     images: plan.images.filter((unit) => decisions.images.get(unit)?.action !== 'reuse'),
     kmodImages: plan.kmodImages.filter((unit) => decisions.kmodImages.get(unit)?.action !== 'reuse'),
   });

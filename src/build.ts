@@ -41,6 +41,8 @@ export interface BuildOptions {
   readonly keepGoing?: boolean;
   /** Does everything again, whatever was done before. */
   readonly force?: boolean | undefined;
+  /** Takes modules that were made for other kernels, where they are proven to load; what the set says when absent. */
+  readonly reuseModules?: boolean | undefined;
   /** Says what to build; all when absent. */
   readonly only?: Only;
   /** Version of kmodlayer, for the provenance. */
@@ -86,7 +88,13 @@ export async function runBuild(set: DriverSet, options: BuildOptions, io: Io): P
   const makeJobs = makeJobsOf(planned.plan, options);
   const runner = makeUnitRunner(
     { jobs, images: pushes, keepGoing },
-    (unit, needed) => compileUnit(unit, { set, makeJobs, force, needed }, io),
+    async (unit, needed) => {
+      const decision = decisions.compiles.get(unit);
+      if (decision?.action !== 'reuse-without-compiling') {
+        return compileUnit(unit, { set, makeJobs, force, needed }, io);
+      }
+      return { ...decision.found, unit, wasThere: true, ms: 0 };
+    },
     io,
   );
   const kmodBaseOf = makeKmodBases(set, io);

@@ -1,4 +1,5 @@
 import pLimit from 'p-limit';
+import type { CompiledDriver } from './compile/compile.ts';
 import { findReusable, type Lookup, type ReusableImage, type WantedImage } from './find-reusable.ts';
 import type { Io } from './io.ts';
 import type { Reference } from './oci/reference.ts';
@@ -6,14 +7,18 @@ import type { Tag } from './oci/tag.ts';
 import { imageTag, kmodImageTag } from './plan/image-tag.ts';
 import type { CompileUnit, ImageUnit, KmodImageUnit, Plan } from './plan/plan.ts';
 import type { PlannedBuild } from './plan-set.ts';
+import { makeReuse } from './reuse-modules.ts';
 import { type DriverSet, referenceFrom } from './spec/spec.ts';
 
 /** What becomes of a driver that is to be compiled for a kernel. `why` says it in a few words. */
-export interface CompileDecision {
-  /** `reuse`: its modules are in images that are there, and no other image needs them. */
-  readonly action: 'compile' | 'reuse';
-  readonly why: string;
-}
+export type CompileDecision =
+  | {
+      /** `reuse`: its modules are in images that are there, and no other image needs them. */
+      readonly action: 'compile' | 'reuse';
+      readonly why: string;
+    }
+  /** Modules that were made for another kernel hold on this one. */
+  | { readonly action: 'reuse-without-compiling'; readonly why: string; readonly found: CompiledDriver };
 
 /** What becomes of an image. `why` says it in a few words. */
 export type ImageDecision =
@@ -34,6 +39,8 @@ export interface DecideOptions {
   readonly isOffline?: boolean | undefined;
   /** Takes nothing that is there. */
   readonly force?: boolean | undefined;
+  /** Takes modules that were made for other kernels, where they are proven to load; what the set says when absent. */
+  readonly reuseModules?: boolean | undefined;
 }
 
 /** Images that are looked up at a time. */
@@ -49,8 +56,8 @@ export async function decide(
   set: DriverSet,
   { certificates }: Pick<PlannedBuild, 'certificates'>,
   plan: Plan,
-  { isOffline = false, force = false }: DecideOptions,
-  io: Pick<Io, 'images' | 'cache' | 'signal'>,
+  { isOffline = false, force = false, reuseModules = set.reuse.withoutCompiling }: DecideOptions,
+  io: Pick<Io, 'images' | 'cache' | 'compiled' | 'signal'>,
 ): Promise<Decisions> {
   const reason = force
     ? 'it is to be built in any case'
@@ -70,7 +77,7 @@ export async function decide(
       isLookedUp: false,
     };
   }
-  const common = { name: set.name, certificates };
+  const common = { name: set.name, certificates, allowsOtherKernels: reuseModules };
   const [images, kmodImages] = await Promise.all([
     lookUp(plan.images, { repository: set.publish.osImage, set, tagOf: imageTag, common }, io),
     lookUp(
@@ -79,14 +86,52 @@ export async function decide(
       io,
     ),
   ]);
-  return { images, kmodImages, compiles: decideCompiles(plan, [...images, ...kmodImages]), isLookedUp: true };
+  const compiles = decideCompiles(plan, [...images, ...kmodImages]);
+  return {
+    images,
+    kmodImages,
+    compiles: reuseModules ? await withReuse(set, certificates, compiles, io) : compiles,
+    isLookedUp: true,
+  };
+}
+
+/** Kernels whose modules are proven at a time. */
+const PROOFS_AT_ONCE = 2;
+
+/** The same, where modules of other kernels take the place of compiles. */
+async function withReuse(
+  set: DriverSet,
+  certificates: PlannedBuild['certificates'] & object,
+  compiles: Decisions['compiles'],
+  io: Pick<Io, 'images' | 'cache' | 'compiled' | 'signal'>,
+): Promise<Decisions['compiles']> {
+  const reuse = makeReuse(set, certificates, io);
+  const limit = pLimit(PROOFS_AT_ONCE);
+  const needed = new Set([...compiles.keys()].flatMap(({ needs }) => needs));
+  const decided = await Promise.all(
+    [...compiles].map(([unit, decision]) =>
+      limit(async (): Promise<readonly [CompileUnit, CompileDecision]> => {
+        io.signal.throwIfAborted();
+        if (decision.action !== 'compile') return [unit, decision];
+        // Symbols of one are handed on to the other: they are compiled together.
+        if (unit.needs.length > 0 || needed.has(unit)) return [unit, decision];
+        const outcome = await reuse(unit);
+        if (outcome.isReusable) {
+          return [unit, { action: 'reuse-without-compiling', why: outcome.why, found: outcome.found }];
+        }
+        const why = outcome.why === undefined ? decision.why : `${decision.why}; ${outcome.why}`;
+        return [unit, { action: 'compile', why }];
+      }),
+    ),
+  );
+  return new Map(decided);
 }
 
 interface Place<U> {
   readonly repository: Reference;
   readonly set: Pick<DriverSet, 'file' | 'name'>;
   readonly tagOf: (unit: U) => Tag;
-  readonly common: Pick<WantedImage, 'name' | 'certificates'>;
+  readonly common: Pick<WantedImage, 'name' | 'certificates' | 'allowsOtherKernels'>;
 }
 
 async function lookUp<U extends ImageUnit | KmodImageUnit>(

@@ -24,6 +24,8 @@ export interface WantedImage {
   readonly modules: readonly string[];
   /** Who signs: each module must have a signature of each. */
   readonly certificates: readonly SigningCertificate[];
+  /** Modules that were made for another kernel, and were proven to load on this one, are wanted as well. */
+  readonly allowsOtherKernels: boolean;
 }
 
 /** An image that is there and is what would be built. */
@@ -74,9 +76,10 @@ function no(why: string): Lookup {
 }
 
 /** All that a layer was checked for. */
-function demandsOf({ name, inputHash, provenancePath, modules, certificates }: WantedImage): string {
+function demandsOf(wanted: WantedImage): string {
+  const { name, inputHash, provenancePath, modules, certificates, allowsOtherKernels } = wanted;
   const signers = certificates.map(({ certificate, hash }) => [sha256(certificate.der), hash]);
-  return inputHashOf({ name, inputHash, provenancePath, modules, signers });
+  return inputHashOf({ name, inputHash, provenancePath, modules, signers, allowsOtherKernels });
 }
 
 interface CheckedLayer {
@@ -100,6 +103,10 @@ async function checkLayer(
     return 'the image with its tag does not say what it was made from';
   if (provenance.inputHash !== wanted.inputHash) {
     return `the image with its tag was made from other inputs (${provenance.inputHash.slice(0, 12)})`;
+  }
+  const foreign = provenance.drivers.find(({ madeFor }) => madeFor !== undefined);
+  if (foreign?.madeFor !== undefined && !wanted.allowsOtherKernels) {
+    return `the image with its tag has modules of ${foreign.name} that were made for ${foreign.madeFor.kernel}`;
   }
   const modules = provenance.drivers.flatMap((driver) => driver.modules);
   const missing = wanted.modules.filter((name) => !modules.some((module) => module.name === name));

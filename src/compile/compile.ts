@@ -60,6 +60,15 @@ export interface CompiledModule {
   readonly bytes: Uint8Array;
 }
 
+/** Where modules come from that were compiled for another kernel, and were proven to load on this one. */
+export interface MadeFor {
+  readonly kernel: KernelRelease;
+  /** The image that they were taken out of, by digest. */
+  readonly image: string;
+  /** Symbols that the modules import, each of which holds. */
+  readonly symbols: number;
+}
+
 /** The modules of one driver for one kernel. */
 export interface CompiledDriver {
   readonly driver: string;
@@ -71,6 +80,8 @@ export interface CompiledDriver {
   /** Firmware that came with the modules, by its path below `usr/lib/firmware`; none when absent. */
   readonly firmware?: readonly { readonly path: string; readonly bytes: Uint8Array }[];
   readonly source: CompiledSource;
+  /** Undefined for modules that were made for this very kernel. */
+  readonly madeFor?: MadeFor | undefined;
   /** File with everything that the build printed; undefined when nothing was built now. */
   readonly logFile?: string | undefined;
 }

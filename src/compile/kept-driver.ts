@@ -27,7 +27,8 @@ export function unpackDriver(
     if (!isRecord(header) || header['form'] !== FORM || typeof header['driver'] !== 'string')
       return undefined;
     const { symvers, source } = header;
-    if (!isSource(source) || !(symvers === null || typeof symvers === 'string')) return undefined;
+    if (!isRecord(source) || !isCompiledSource(source) || !(symvers === null || typeof symvers === 'string'))
+      return undefined;
     const modules = unpackModules(header['modules'], bytes.subarray(end + 1));
     if (modules === undefined) return undefined;
     return { driver: header['driver'], kernel, modules, symvers: symvers ?? undefined, source };
@@ -56,7 +57,7 @@ function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Its fields were ours when they were written, and go into labels as they are. */
-function isSource(value: unknown): value is CompiledSource {
-  return isRecord(value) && typeof value['type'] === 'string' && typeof value['digest'] === 'string';
+/** Its fields were ours when they were written, and go into files of the image as they are. */
+export function isCompiledSource(value: Readonly<Record<string, unknown>>): value is CompiledSource {
+  return typeof value['type'] === 'string' && typeof value['digest'] === 'string';
 }

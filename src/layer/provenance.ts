@@ -24,6 +24,18 @@ export interface DriverProvenance {
   readonly source: Readonly<Record<string, unknown>>;
   /** Hash of what the modules are compiled from, whatever the kernel; images of old do not have it. */
   readonly sourceHash?: string | undefined;
+  /** Modules that were made for another kernel: which one, where they were taken from, and what was proven for this one. */
+  readonly madeFor?:
+    | {
+        readonly kernel: string;
+        /** By digest. */
+        readonly image: string;
+        /** Symbols that they import: all hold. */
+        readonly symbols: number;
+        /** What the proof says. */
+        readonly proof: string;
+      }
+    | undefined;
   readonly modules: readonly {
     readonly name: string;
     /** Path in the image. */

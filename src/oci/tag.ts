@@ -6,14 +6,18 @@ export type Tag = Brand<string, 'Tag'>;
 
 const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
 
+export function isTag(text: string): text is Tag {
+  return TAG.test(text);
+}
+
 /** @throws {OciError} `TAG_INVALID` when `text` is not a tag. */
 export function parseTag(text: string): Tag {
-  if (!TAG.test(text)) {
+  if (!isTag(text)) {
     throw new OciError('TAG_INVALID', `Cannot parse tag ${JSON.stringify(text.slice(0, 200))}`, {
       hint: 'A tag has at most 128 letters, digits, "_", "." and "-", and starts with a letter, a digit or "_".',
     });
   }
-  return text as Tag;
+  return text;
 }
 
 /**

@@ -28,6 +28,10 @@ export interface DriverSet {
     /** Image that the kmod images stand on; undefined: on none. */
     readonly kmodBase?: Reference | undefined;
   };
+  readonly reuse: {
+    /** Takes modules that were made for another kernel when they are proven to load on the one that is built for. */
+    readonly withoutCompiling: boolean;
+  };
   readonly rollout: {
     /** Names of MachineConfigPools; `worker` when the spec names none. */
     readonly pools: readonly string[];

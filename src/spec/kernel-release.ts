@@ -16,10 +16,17 @@ const KERNEL_RELEASE = /^[0-9]+\.[0-9]+[A-Za-z0-9._+~-]*$/;
  * @throws {SpecError} `VALUE_INVALID`.
  */
 export function parseKernelRelease(text: string): KernelRelease {
-  if (text.length > 200 || !KERNEL_RELEASE.test(text) || text.includes('..')) {
+  const release = findKernelRelease(text);
+  if (release === undefined) {
     throw new SpecError('VALUE_INVALID', `Cannot use kernel release ${JSON.stringify(text.slice(0, 200))}`, {
       hint: 'Write what "uname -r" prints on the node, for instance 5.14.0-427.50.1.el9_4.x86_64.',
     });
   }
-  return text as KernelRelease;
+  return release;
+}
+
+/** The same; undefined for anything else. */
+export function findKernelRelease(text: string): KernelRelease | undefined {
+  const isRelease = text.length <= 200 && KERNEL_RELEASE.test(text) && !text.includes('..');
+  return isRelease ? (text as KernelRelease) : undefined;
 }

@@ -323,6 +323,17 @@ export const Spec = z
           'Repository of the images that Day 1 units and KMM pull, with a tag for each kernel, and the image that they stand on.',
         ),
     }),
+    reuse: z
+      .strictObject({
+        withoutCompiling: z
+          .boolean()
+          .prefault(false)
+          .describe(
+            'Modules that were published for another kernel go into the image as they are when the static proof holds for the new kernel: version magic, and the CRC, namespace and licence of each symbol. Otherwise they are compiled.',
+          ),
+      })
+      .prefault({})
+      .describe('What need not be made anew.'),
     rollout: z
       .strictObject({
         pools: z

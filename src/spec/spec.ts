@@ -48,6 +48,7 @@ function driverSetOf(spec: Spec, file: string): DriverSet {
     drivers: spec.drivers.map(driverOf),
     signing: signingOf(spec.sign),
     publish: publishOf(spec.publish),
+    reuse: spec.reuse,
     rollout: spec.rollout,
   };
 }
