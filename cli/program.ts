@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { bundleCommand } from './commands/bundle.ts';
 import { completionCommand } from './commands/completion.ts';
 import { diffCommand } from './commands/diff.ts';
 import { doctorCommand } from './commands/doctor.ts';
@@ -32,6 +33,7 @@ const VERBS = [
   diffCommand,
   lintCommand,
   machineConfigCommand,
+  bundleCommand,
   doctorCommand,
   completionCommand,
 ];

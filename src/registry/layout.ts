@@ -15,6 +15,10 @@ import { firstBytesOf, verified } from './verified.ts';
 export interface LayoutRepository extends Repository {
   readonly reference: LayoutReference;
   readonly store: LayoutStore;
+  /** Writes manifests in one step, each under its tag or none: an archive is completed once for all of them. */
+  writeManifests(
+    list: readonly { readonly manifest: RawManifest; readonly tag: Tag | undefined }[],
+  ): Promise<void>;
 }
 
 /** Says whether a repository is in an OCI layout. */
@@ -40,12 +44,25 @@ export function layoutRepository(
     if (await hasBlob(blob)) return;
     await store.writeBlob(blob, verified(blob, untilAborted(content(), signal), 'what is written'));
   };
+  const writeManifests: LayoutRepository['writeManifests'] = async (list) => {
+    const entries = list.map(({ manifest, tag }) => {
+      checkManifestBytes(manifest, where);
+      const { digest, mediaType, bytes } = manifest;
+      return { descriptor: { mediaType, digest, sizeBytes: bytes.length }, bytes, tag };
+    });
+    for (const { descriptor, bytes } of entries) await writeBlob(descriptor, () => [bytes]);
+    signal?.throwIfAborted();
+    await store.updateIndex((index) =>
+      entries.reduce((made, { descriptor, tag }) => withManifest(made, descriptor, tag), index),
+    );
+  };
 
   return {
     reference,
     store,
     hasBlob,
     writeBlob,
+    writeManifests,
     async getManifest(tagOrDigest) {
       const entry = findEntry(await store.readIndex(), tagOrDigest);
       const digest = entry?.descriptor.digest ?? (isDigest(tagOrDigest) ? tagOrDigest : undefined);
@@ -77,14 +94,7 @@ export function layoutRepository(
         return false;
       return store.linkBlob(blob, from.store);
     },
-    async writeManifest(manifest: RawManifest, tag?: Tag) {
-      checkManifestBytes(manifest, where);
-      const { digest, mediaType, bytes } = manifest;
-      const descriptor = { mediaType, digest, sizeBytes: bytes.length };
-      await writeBlob(descriptor, () => [bytes]);
-      signal?.throwIfAborted();
-      await store.updateIndex((index) => withManifest(index, descriptor, tag));
-    },
+    writeManifest: (manifest, tag) => writeManifests([{ manifest, tag }]),
     async listTags(limit) {
       const { entries } = await store.readIndex();
       return entries.flatMap(({ tag }) => (tag === undefined ? [] : [tag])).slice(0, limit);

@@ -43,7 +43,7 @@ export async function* findSignatures(
   io: SignatureIo,
 ): AsyncGenerator<readonly Uint8Array[]> {
   const known = given.flatMap((signatures) => signatures.get(digest) ?? []);
-  yield [...known, ...decode(await io.cache.get(keyOf(digest)))];
+  yield [...known, ...(await readKeptSignatures(digest, io))];
   for (const store of stores) {
     const before = unreachable.get(store);
     if (before !== undefined) {
@@ -73,6 +73,14 @@ export async function keepSignatures(
   // Other runs may trust other keys: what was kept for them is among these.
   const texts = new Set(signatures.map((one) => Buffer.from(one).toString('base64')));
   await cache.put(keyOf(digest), Buffer.from(JSON.stringify([...texts].slice(-MAX_KEPT))));
+}
+
+/** Signatures that held once, when the release was verified; empty when it never was. */
+export async function readKeptSignatures(
+  digest: Digest,
+  { cache }: Pick<Io, 'cache'>,
+): Promise<readonly Uint8Array[]> {
+  return decode(await cache.get(keyOf(digest)));
 }
 
 async function readStore(store: string, digest: Digest, io: SignatureIo): Promise<readonly Uint8Array[]> {
