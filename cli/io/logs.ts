@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import { mkdir, open, readdir, rm } from 'node:fs/promises';
+import { lstat, mkdir, open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Report } from '../../src/events.ts';
 import type { Io, LogFile } from '../../src/io.ts';
@@ -8,6 +8,8 @@ import { logDirectory, temporaryRoot } from './directories.ts';
 
 /** Logs that are kept; older ones make room for new ones. */
 const MAX_LOGS = 500;
+/** How names of logs begin; other files in the directory are not ours to remove. */
+const STAMPED = /^\d{8}T\d{6}Z-/;
 
 export interface LogOptions extends Pick<Io, 'env' | 'now'> {
   /** Directory that the user named: everything in it stays. */
@@ -23,13 +25,15 @@ export function makeOpenLog({ env, now, directory, report }: LogOptions): Io['op
     // Two runs may compile the same at the same time.
     const file = `${stamp}-${randomBytes(2).toString('hex')}-${plain}`;
     // A home that cannot be written, as in many containers: the log is still worth having.
-    const places = [
-      ...(directory === undefined ? [logDirectory(env)] : [directory]),
-      join(temporaryRoot(env), 'kmodlayer-logs'),
-    ];
+    const temporary = join(temporaryRoot(env), 'kmodlayer-logs');
+    const places = [directory ?? logDirectory(env), temporary];
     for (const place of places) {
       try {
-        return await openIn(place, file, { isOurs: place !== directory, report });
+        return await openIn(place, file, {
+          isOurs: place !== directory,
+          isShared: place === temporary,
+          report,
+        });
       } catch (error) {
         report({ type: 'detail', message: `no log in ${place}: ${messageOf(error)}` });
       }
@@ -42,12 +46,21 @@ export function makeOpenLog({ env, now, directory, report }: LogOptions): Io['op
   };
 }
 
+interface Place {
+  /** Nobody has named it: old logs may go. */
+  readonly isOurs: boolean;
+  /** Others can make a directory of this name, too. */
+  readonly isShared: boolean;
+  readonly report: Report;
+}
+
 async function openIn(
   directory: string,
   name: string,
-  { isOurs, report }: { readonly isOurs: boolean; readonly report: Report },
+  { isOurs, isShared, report }: Place,
 ): Promise<LogFile> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
+  if (isOurs && isShared) await requireOurs(directory);
   const path = join(directory, name);
   const handle = await open(path, 'wx', 0o600);
   if (isOurs) await removeOld(directory);
@@ -69,9 +82,18 @@ async function openIn(
   };
 }
 
+/** Everybody may make a directory in the one for temporary files, and say what a link of that name points to. */
+async function requireOurs(directory: string): Promise<void> {
+  const stats = await lstat(directory);
+  const user = process.getuid?.() ?? stats.uid;
+  if (!stats.isDirectory() || stats.uid !== user || (stats.mode & 0o022) !== 0) {
+    throw new Error('it is a link, or others may write to it');
+  }
+}
+
 /** The stamp comes first in the name: sorted by name is sorted by age. */
 async function removeOld(directory: string): Promise<void> {
-  const logs = (await readdir(directory)).sort();
+  const logs = (await readdir(directory)).filter((name) => STAMPED.test(name)).sort();
   for (const old of logs.slice(0, -MAX_LOGS)) await rm(join(directory, old), { force: true });
 }
 

@@ -13,6 +13,7 @@ import {
   DRIVER_TOOLKIT_CONTAINERFILE,
   PREPARE_SRPM,
 } from './dockerfiles.generated.ts';
+import { withRunFlags } from './run-steps.ts';
 
 /** What a build needs that is not in the spec. */
 export interface BuildInputs {
@@ -185,7 +186,7 @@ export function mountKmmSecrets({ containerfile, secrets }: KmmBuild, ids: reado
       return `--mount=type=secret,id=${id},target=/run/secrets/${target} `;
     });
   });
-  return containerfile.replaceAll(/^[ \t]*RUN[ \t]+/gim, (step) => step + mounts.join(''));
+  return withRunFlags(containerfile, mounts.join(''));
 }
 
 function checkArguments(args: Readonly<Record<string, string>>): void {

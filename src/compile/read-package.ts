@@ -28,7 +28,10 @@ export async function readPackage(
   const modules = [...files.keys()].filter((entry) => MODULE_FILE.test(entry));
   const wanted = modules.filter((entry) => kernelOfPath(entry) === kernel);
   if (wanted.length === 0) throw otherKernels(request, name, modules);
-  const symvers = [...files].filter(([entry]) => entry.endsWith('/Module.symvers'));
+  const kernels = new Set(modules.flatMap((entry) => kernelOfPath(entry) ?? []));
+  const symvers = [...files].filter(
+    ([entry]) => entry.endsWith('/Module.symvers') && !isForAnother(entry, kernel, kernels),
+  );
   return {
     driver: driver.name,
     kernel,
@@ -53,6 +56,12 @@ export async function readPackage(
       digest: file.sha256,
     },
   };
+}
+
+/** A package may be for several kernels, and have files of each below a directory of its name. */
+function isForAnother(path: string, kernel: string, kernels: ReadonlySet<string>): boolean {
+  const named = path.split('/').filter((part) => kernels.has(part));
+  return named.length > 0 && !named.includes(kernel);
 }
 
 function choosePackage(

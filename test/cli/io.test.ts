@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import {
+  chmod,
   mkdir,
   mkdtemp,
   readdir,
@@ -201,13 +202,33 @@ describe('makeOpenLog()', () => {
     await mkdir(logs, { recursive: true });
     for (let count = 0; count < 502; count++)
       await writeFile(join(logs, `19700101T${String(count).padStart(6, '0')}Z-old.log`), '');
+    const others = ['0-notes.txt', 'a.log'].map((name) => join(logs, name));
+    for (const other of others) await writeFile(other, '');
 
     await write({});
+    for (const other of others) await rm(other);
     const kept = (await readdir(logs)).sort();
     await write({ directory: logs });
 
     expect([kept.length, kept[0]]).toEqual([500, '19700101T000003Z-old.log']);
     expect(await readdir(logs)).toHaveLength(501);
+  });
+
+  it('writes to no directory that others have made in the temporary one', async () => {
+    const place = join(directory, 'kmodlayer-logs');
+    const env = { XDG_STATE_HOME: join(directory, 'file'), TMPDIR: directory };
+    await writeFile(join(directory, 'file'), '');
+    await mkdir(join(directory, 'theirs'), { mode: 0o700 });
+    await symlink('theirs', place);
+    expect(await write({ env })).toBe(undefined);
+
+    await rm(place);
+    await mkdir(place);
+    await chmod(place, 0o777);
+    expect(await write({ env })).toBe(undefined);
+
+    await chmod(place, 0o700);
+    expect(await write({ env })).toBeDefined();
   });
 
   it('takes the temporary directory when the home cannot be written, and goes without when nothing can', async () => {

@@ -50,6 +50,37 @@ describe('A source of packages', () => {
     expect(compiled.source).toEqual({ type: 'rpm', package: 'kmod-hello-1.0-3.x86_64', digest: SHA256 });
   });
 
+  it('gives the symbols for the kernel alone, wherever the package has them', async () => {
+    const other = '5.14.0-1.x86_64';
+    const io = makeCompileIo(new Error('no engine here'));
+    const files = new Map(
+      [
+        ...[KERNEL, other].flatMap((kernel) => [
+          ...['kl_base', 'kl_hello'].map((name) => `usr/lib/modules/${kernel}/extra/${name}.ko`),
+          `usr/lib/modules/${kernel}/extra/Module.symvers`,
+          `usr/src/hello/${kernel}/Module.symvers`,
+        ]),
+        'usr/share/hello/Module.symvers',
+      ].map((path) => [path, Buffer.from(`${path}\n`)]),
+    );
+    const { facts } = await io.sources.readRpm({ file: RPM, name: RPM }, () => false);
+    const source = { type: 'rpm', packages: [{ kernel: undefined, file }] } as const;
+    const request = { ...makeRequest(undefined, { source }), kernel: parseKernelRelease(KERNEL) };
+
+    const compiled = await compile(request, {
+      ...io,
+      sources: { ...io.sources, readRpm: () => Promise.resolve({ facts, files }) },
+    });
+
+    expect(compiled.symvers).toBe(
+      [
+        `usr/lib/modules/${KERNEL}/extra/Module.symvers\n`,
+        `usr/src/hello/${KERNEL}/Module.symvers\n`,
+        'usr/share/hello/Module.symvers\n',
+      ].join(''),
+    );
+  });
+
   it('says for which kernels the modules are', async () => {
     const kernel = '5.14.0-427.50.2.el9_4.x86_64';
 
