@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { CompiledModule, CompiledSource } from './compile/compile.ts';
 import { isCompiledSource } from './compile/kept-driver.ts';
-import { RegistryError } from './errors.ts';
+import { OciError, RegistryError } from './errors.ts';
 import type { Io } from './io.ts';
 import type { Arch } from './oci/arch.ts';
 import type { Descriptor } from './oci/descriptor.ts';
@@ -79,7 +79,9 @@ export function makeFindPublished(
   const images = new Map<Candidate, Promise<Image | undefined>>();
   let listed: Promise<readonly Candidate[]> | undefined;
   const imageOf = (candidate: Candidate): Promise<Image | undefined> => {
-    const known = images.get(candidate) ?? openImage(candidate, { name: set.name, provenancePath }, io);
+    const known =
+      images.get(candidate) ??
+      openImage(candidate, { name: set.name, provenancePath }, io).catch(passOverUnreadable);
     images.set(candidate, known);
     return known;
   };
@@ -157,6 +159,12 @@ function nearestFirst(candidates: readonly Candidate[], kernel: KernelRelease): 
 
 function majorOf(kernel: string): string | undefined {
   return /\.el(\d+)/.exec(kernel)?.[1];
+}
+
+/** What others pushed, or took away since the tags were listed, keeps nothing from being compiled. */
+function passOverUnreadable(error: unknown): undefined {
+  const isGone = error instanceof RegistryError && error.code === 'NOT_FOUND';
+  if (!isGone && !(error instanceof OciError)) throw error;
 }
 
 async function openImage(

@@ -5,6 +5,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { BuildOptions } from '../src/build.ts';
 import { decompressModule } from '../src/kmod/compression.ts';
+import { descriptorJson } from '../src/oci/descriptor.ts';
+import { MEDIA_TYPES } from '../src/oci/media-type.ts';
 import { readModule } from '../src/kmod/read-module.ts';
 import { readLayerFiles } from '../src/oci/layer-files.ts';
 import { parseManifest } from '../src/oci/manifest.ts';
@@ -196,6 +198,20 @@ describe('reuse without compiling', () => {
           why: expect.stringContaining('do not hold') as string,
         });
       }
+    });
+  });
+
+  it('passes over what others pushed', async () => {
+    await withTwoKernels(async ({ http, old, addKernel: add, plan, build: make }) => {
+      await make([old]);
+      const target = await add();
+      const layer = descriptorJson(http.registry.putBlob('acme/os', Buffer.from('no layer')));
+      const mediaType = MEDIA_TYPES.oci.manifest;
+      const foreign = { schemaVersion: 2, mediaType, config: layer, layers: [layer] };
+      http.registry.putManifest('acme/os', foreign, `4.18.5-${NEW}-0123456789ab`);
+      http.registry.putManifest('acme/os', { schemaVersion: 2, mediaType }, `4.18.6-${NEW}-0123456789ab`);
+
+      expect(await plan([target], REUSE)).toMatchObject({ action: 'reuse-without-compiling' });
     });
   });
 
