@@ -1,19 +1,14 @@
+import { appendToOsImage } from './append-drivers.ts';
 import type { CompiledDriver } from './compile/compile.ts';
-import type { ReusableImage } from './find-reusable.ts';
+import { recordImage, type ReusableImage } from './find-reusable.ts';
 import type { Io } from './io.ts';
 import type { Archive } from './layer/initramfs/make-archive.ts';
 import { layer, type Layer } from './layer/layer.ts';
 import { modulePath } from './layer/place.ts';
-import {
-  driverToolkitReleaseFile,
-  type Provenance,
-  provenanceFile,
-  provenanceLabels,
-} from './layer/provenance.ts';
+import { driverToolkitReleaseFile, type Provenance, provenanceFile } from './layer/provenance.ts';
 import { makeOsImageMachineConfig } from './manifests/os-image.ts';
 import { toYaml } from './manifests/yaml.ts';
 import type { Digest } from './oci/digest.ts';
-import { appendLayer } from './oci/image.ts';
 import { openImage, type OpenedImage } from './oci/open-image.ts';
 import { formatReference, pinned, type Reference } from './oci/reference.ts';
 import type { Tag } from './oci/tag.ts';
@@ -26,7 +21,7 @@ import type { OpenedSigner } from './sign/open-signers.ts';
 import { driverProvenance, isThrowAway, signDrivers, type SignedDriver } from './sign-drivers.ts';
 import { objectNameFrom } from './spec/object-name.ts';
 import { type DriverSet, referenceFrom } from './spec/spec.ts';
-import { createdAt, makeStages } from './stages.ts';
+import { makeStages } from './stages.ts';
 import type { TargetReport } from './verify/report.ts';
 import { requireLoadable } from './verify/require-loadable.ts';
 import { signatureWarnings } from './verify/signature-warnings.ts';
@@ -121,24 +116,12 @@ export async function buildImage(request: BuildImageRequest, io: Io): Promise<Bu
   requireLoadable(proof);
   // Of a set that nobody signs, it was said before.
   if (request.signers.length > 0) signatureWarnings(proof).forEach(io.report);
-  const image = appendLayer({
-    base,
-    layer: made,
-    labels: provenanceLabels(provenance, base.config.labels),
-    layerAnnotations: base.manifest.layers.some(
-      ({ annotations }) => annotations?.['ostree.components'] !== undefined,
-    )
-      ? { 'ostree.components': `kmodlayer-${set.name}` }
-      : {},
-    createdBy: `kmodlayer: ${unit.compiles.map(({ driver }) => `${driver.name} ${driver.version}`).join(', ')} for ${kernel}`,
-    created: createdAt(base, io.env),
-    // Other tools do not see images of the Docker family in a layout.
-    ...(set.publish.osImage.transport === 'docker' ? {} : { family: 'oci' }),
-  });
+  const image = appendToOsImage({ set, unit, base, layer: made, provenance }, io);
   const tag = imageTag(unit);
   const destination = referenceFrom(set.file, set.publish.osImage);
   const to = await io.images.open(destination, 'write');
   const pushed = await stage('push', () => push({ image, base: base.repository, to, tag }, io));
+  await recordImage(unit, { digest: pushed.digest, provenance: provenanceFile(provenance).bytes }, io);
   const reference = pinned(destination, pushed.digest);
   return {
     target,

@@ -1,19 +1,18 @@
+import { appendToKmodBase } from './append-drivers.ts';
 import type { CompiledDriver } from './compile/compile.ts';
 import { LayerError } from './errors.ts';
-import type { ReusableImage } from './find-reusable.ts';
+import { recordImage, type ReusableImage } from './find-reusable.ts';
 import type { Io } from './io.ts';
 import { readBase } from './layer/base.ts';
 import { readBasePaths } from './layer/base-paths.ts';
 import { readKernelFiles } from './layer/kernel-files.ts';
 import { kmodImageFiles, type KmodImageFiles, kmodImagePath } from './layer/kmod-image-files.ts';
-import { type KmodProvenance, kmodProvenanceFile, kmodProvenanceLabels } from './layer/kmod-provenance.ts';
+import { type KmodProvenance, kmodProvenanceFile } from './layer/kmod-provenance.ts';
 import { readSymvers, requireDeclared } from './layer/layer.ts';
 import { makeLayer } from './layer/make-layer.ts';
 import { mergeWithBase } from './layer/merge-base.ts';
 import type { Arch } from './oci/arch.ts';
 import type { Digest } from './oci/digest.ts';
-import { emptyImage } from './oci/empty-image.ts';
-import { appendLayer } from './oci/image.ts';
 import type { RawManifest } from './oci/manifest.ts';
 import { openImage, type OpenedImage } from './oci/open-image.ts';
 import { formatReference, pinned, type Reference, unpinned } from './oci/reference.ts';
@@ -25,7 +24,7 @@ import { requirePublishable } from './push/publishable.ts';
 import { driverProvenance, isThrowAway, signDrivers, type SignedDriver } from './sign-drivers.ts';
 import type { OpenedSigner } from './sign/open-signers.ts';
 import { type DriverSet, referenceFrom } from './spec/spec.ts';
-import { createdAt, makeStages } from './stages.ts';
+import { makeStages } from './stages.ts';
 import type { TargetReport } from './verify/report.ts';
 import { requireLoadable } from './verify/require-loadable.ts';
 import { signatureWarnings } from './verify/signature-warnings.ts';
@@ -119,21 +118,12 @@ export async function buildKmodImage(request: BuildKmodImageRequest, io: Io): Pr
       ...(hint === undefined ? {} : { hint }),
     });
   if (signers.length > 0) signatureWarnings(proof).forEach(io.report);
-  const below = base?.image ?? emptyImage(arch);
-  const image = appendLayer({
-    base: below,
-    layer,
-    labels: kmodProvenanceLabels(provenance),
-    layerAnnotations: {},
-    createdBy: `kmodlayer: ${set.drivers.map(({ name, version }) => `${name} ${version}`).join(', ')} for ${kernel}`,
-    created: createdAt(below, io.env),
-    // An index over architectures holds images of one family.
-    family: 'oci',
-  });
+  const image = appendToKmodBase({ unit, base: base?.image, layer, provenance }, io);
   const tag = kmodImageTag(unit);
   const destination = referenceFrom(set.file, kmodImage);
   const to = await io.images.open(destination, 'write');
   const pushed = await stage('push', () => push({ image, base: base?.image.repository ?? to, to, tag }, io));
+  await recordImage(unit, { digest: pushed.digest, provenance: kmodProvenanceFile(provenance).bytes }, io);
   const { digest, diffId, sizeBytes } = layer;
   return {
     unit,

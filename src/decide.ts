@@ -3,10 +3,10 @@ import type { CompiledDriver } from './compile/compile.ts';
 import { findReusable, type Lookup, type ReusableImage, type WantedImage } from './find-reusable.ts';
 import type { Io } from './io.ts';
 import type { Reference } from './oci/reference.ts';
-import type { Tag } from './oci/tag.ts';
 import { imageTag, kmodImageTag } from './plan/image-tag.ts';
 import type { CompileUnit, ImageUnit, KmodImageUnit, Plan } from './plan/plan.ts';
 import type { PlannedBuild } from './plan-set.ts';
+import { type RemakeContext, remakeKmodImage, remakeOsImage } from './remake-image.ts';
 import { makeReuse } from './reuse-modules.ts';
 import { type DriverSet, referenceFrom } from './spec/spec.ts';
 
@@ -54,10 +54,10 @@ const LOOKUPS_AT_ONCE = 8;
  */
 export async function decide(
   set: DriverSet,
-  { certificates }: Pick<PlannedBuild, 'certificates'>,
+  { certificates, inputs }: Pick<PlannedBuild, 'certificates' | 'inputs'>,
   plan: Plan,
   { isOffline = false, force = false, reuseModules = set.reuse.withoutCompiling }: DecideOptions,
-  io: Pick<Io, 'images' | 'cache' | 'compiled' | 'signal'>,
+  io: Pick<Io, 'images' | 'cache' | 'compiled' | 'env' | 'signal'>,
 ): Promise<Decisions> {
   const reason = force
     ? 'it is to be built in any case'
@@ -77,12 +77,33 @@ export async function decide(
       isLookedUp: false,
     };
   }
-  const common = { name: set.name, certificates, allowsOtherKernels: reuseModules };
+  const context = { set, inputs, certificates };
   const [images, kmodImages] = await Promise.all([
-    lookUp(plan.images, { repository: set.publish.osImage, set, tagOf: imageTag, common }, io),
+    lookUp(
+      plan.images,
+      {
+        repository: set.publish.osImage,
+        ...{ context, allowsOtherKernels: reuseModules },
+        wantedOf: (unit) => ({
+          tag: imageTag(unit),
+          ...{ kernel: unit.target.osImage.kernel, arch: unit.target.arch },
+          hasInitramfs: unit.compiles.some(({ driver }) => driver.modules.some((one) => one.initramfs)),
+          remake: (found) => remakeOsImage(unit, context, found, io),
+        }),
+      },
+      io,
+    ),
     lookUp(
       plan.kmodImages,
-      { repository: set.publish.kmodImage ?? set.publish.osImage, set, tagOf: kmodImageTag, common },
+      {
+        repository: set.publish.kmodImage ?? set.publish.osImage,
+        ...{ context, allowsOtherKernels: reuseModules },
+        wantedOf: (unit) => ({
+          tag: kmodImageTag(unit),
+          ...{ kernel: unit.kernel, arch: unit.arch, hasInitramfs: false },
+          remake: (found) => remakeKmodImage(unit, context, found, io),
+        }),
+      },
       io,
     ),
   ]);
@@ -129,17 +150,18 @@ async function withReuse(
 
 interface Place<U> {
   readonly repository: Reference;
-  readonly set: Pick<DriverSet, 'file' | 'name'>;
-  readonly tagOf: (unit: U) => Tag;
-  readonly common: Pick<WantedImage, 'name' | 'certificates' | 'allowsOtherKernels'>;
+  readonly context: RemakeContext;
+  readonly allowsOtherKernels: boolean;
+  readonly wantedOf: (unit: U) => Pick<WantedImage, 'tag' | 'kernel' | 'arch' | 'hasInitramfs' | 'remake'>;
 }
 
 async function lookUp<U extends ImageUnit | KmodImageUnit>(
   units: readonly U[],
-  { repository: named, set, tagOf, common }: Place<U>,
-  io: Pick<Io, 'images' | 'cache' | 'signal'>,
+  { repository: named, context, allowsOtherKernels, wantedOf }: Place<U>,
+  io: Pick<Io, 'images' | 'cache' | 'env' | 'signal'>,
 ): Promise<ReadonlyMap<U, ImageDecision>> {
   if (units.length === 0) return new Map();
+  const { set, certificates } = context;
   const repository = await io.images.open(referenceFrom(set.file, named), 'write');
   const limit = pLimit(LOOKUPS_AT_ONCE);
   const decided = await Promise.all(
@@ -147,14 +169,15 @@ async function lookUp<U extends ImageUnit | KmodImageUnit>(
       limit(async () => {
         io.signal.throwIfAborted();
         const wanted = {
-          ...common,
-          tag: tagOf(unit),
+          ...wantedOf(unit),
+          certificates,
+          allowsOtherKernels,
           inputHash: unit.inputHash,
           provenancePath: `usr/share/kmodlayer/${set.name}.json`,
           modules: unit.compiles.flatMap(({ driver }) => driver.modules.map(({ name }) => name)),
         };
         const lookup = await findReusable(wanted, repository, io);
-        return [unit, decisionOf(lookup, common.certificates.length)] as const;
+        return [unit, decisionOf(lookup, certificates.length)] as const;
       }),
     ),
   );

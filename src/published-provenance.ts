@@ -12,6 +12,8 @@ export interface PublishedProvenance {
   readonly stream?: string | undefined;
   readonly drivers: readonly DriverProvenance[];
   readonly signers: readonly SignerProvenance[];
+  /** Version of kmodlayer that made it. */
+  readonly toolVersion: string;
 }
 
 /** Reads a provenance file; undefined for anything that is none. */
@@ -23,8 +25,9 @@ export function parsePublishedProvenance(bytes: Uint8Array): PublishedProvenance
     return undefined;
   }
   if (!isRecord(json)) return undefined;
-  const { name, inputHash, kernel, arch, flavour, stream, drivers, signers } = json;
-  if (!areTexts(name, inputHash, kernel, arch) || !/^[0-9a-f]{64}$/.test(String(inputHash))) return undefined;
+  const { name, inputHash, kernel, arch, flavour, stream, drivers, signers, kmodlayer } = json;
+  if (!areTexts(name, inputHash, kernel, arch, kmodlayer) || !/^[0-9a-f]{64}$/.test(String(inputHash)))
+    return undefined;
   if (!isListOf(drivers, isDriver) || !isListOf(signers, isSigner)) return undefined;
   return {
     name: String(name),
@@ -35,6 +38,7 @@ export function parsePublishedProvenance(bytes: Uint8Array): PublishedProvenance
     ...(typeof stream === 'string' ? { stream } : {}),
     drivers,
     signers,
+    toolVersion: String(kmodlayer),
   };
 }
 

@@ -20,9 +20,13 @@ const REPOSITORY = 'acme/os';
 interface SetOptions {
   readonly greeting?: string;
   readonly kmodImages?: boolean;
+  readonly isSigned?: boolean;
 }
 
-function makeSet(host: string, { greeting = 'hi', kmodImages = false }: SetOptions = {}): DriverSet {
+function makeSet(
+  host: string,
+  { greeting = 'hi', kmodImages = false, isSigned = true }: SetOptions = {},
+): DriverSet {
   const keys = `${QUICKSTART}/keys/TEST-ONLY`;
   return parseSpec(
     `
@@ -35,7 +39,7 @@ drivers:
     version: 1.0.0
     source: { files: ["${QUICKSTART}/modules/kl_base.ko", "${QUICKSTART}/modules/kl_hello.ko"] }
     modules: [{ name: kl_base }, { name: kl_hello, parameters: { greeting: ${greeting} } }]
-sign: [{ key: "${keys}.key", certificate: "${keys}.der" }]
+${isSigned ? `sign: [{ key: "${keys}.key", certificate: "${keys}.der" }]` : ''}
 publish: { osImage: "${host}/${REPOSITORY}"${kmodImages ? `, kmodImage: "${host}/acme/kmods"` : ''} }
 `,
     join(QUICKSTART, 'kmodlayer.yaml'),
@@ -57,8 +61,9 @@ async function changeLayer(
   { registry, open }: OverHttp,
   tag: Tag,
   change: (files: Map<string, Buffer>) => void,
+  name = REPOSITORY,
 ): Promise<void> {
-  const repository = await open(REPOSITORY);
+  const repository = await open(name);
   const { json, layers } = parseImage(await repository.getManifest(tag));
   const read = await readLayerFiles(() => repository.readBlob(layers.at(-1)!), {
     maxBytes: 1e8,
@@ -66,10 +71,13 @@ async function changeLayer(
   });
   const files = new Map(read.files);
   change(files);
-  const { chunks } = await makeLayer([...files].map(([path, bytes]) => ({ path, bytes })));
-  const layer = registry.putBlob(REPOSITORY, Buffer.concat(chunks));
+  const { chunks } = await makeLayer(
+    [...files].map(([path, bytes]) => ({ path, bytes })),
+    name === REPOSITORY ? 'os' : 'kmod',
+  );
+  const layer = registry.putBlob(name, Buffer.concat(chunks));
   const others = (json['layers'] as readonly unknown[]).slice(0, -1);
-  registry.putManifest(REPOSITORY, { ...json, layers: [...others, descriptorJson(layer)] }, tag);
+  registry.putManifest(name, { ...json, layers: [...others, descriptorJson(layer)] }, tag);
 }
 
 function parseImage(raw: RawManifest): ImageManifest {
@@ -77,6 +85,8 @@ function parseImage(raw: RawManifest): ImageManifest {
   if (manifest.kind !== 'image') throw new TypeError('No image');
   return manifest;
 }
+
+type Json = Readonly<Record<string, unknown>>;
 
 interface ProvenanceJson {
   readonly drivers: readonly {
@@ -90,6 +100,9 @@ function editProvenance(files: Map<string, Buffer>, edit: (json: ProvenanceJson)
   const json = JSON.parse(files.get(PROVENANCE)!.toString()) as ProvenanceJson;
   files.set(PROVENANCE, Buffer.from(JSON.stringify(edit(json))));
 }
+
+/** A file that is in every layer, and read at boot. */
+const MODPROBE = 'usr/lib/modprobe.d/kmodlayer-hello.conf';
 
 /** Another kl_hello, of which the image speaks truly. */
 function replaceModule(files: Map<string, Buffer>, change: (bytes: Buffer) => Buffer): void {
@@ -225,6 +238,53 @@ describe('what is there already', () => {
       },
     ],
     [
+      'a module is another one with a signature that holds',
+      'kl_hello in the image with its tag is another module',
+      (files) => {
+        const base = files.get([...files.keys()].find((name) => name.endsWith('kl_base.ko'))!)!;
+        replaceModule(files, () => base);
+      },
+    ],
+    [
+      'there is a file that no set makes',
+      '/usr/lib/modprobe.d/z.conf in the image with its tag is nothing that the set makes',
+      (files) => {
+        files.set('usr/lib/modprobe.d/z.conf', Buffer.from('install nfs /usr/bin/evil\n'));
+      },
+    ],
+    [
+      'a file of configuration is another one',
+      `/${MODPROBE} in the image with its tag is nothing that the set makes`,
+      (files) => {
+        files.set(
+          MODPROBE,
+          Buffer.concat([files.get(MODPROBE)!, Buffer.from('install nfs /usr/bin/evil\n')]),
+        );
+      },
+    ],
+    [
+      'a file of configuration is missing',
+      `the image with its tag lacks /${MODPROBE}`,
+      (files) => {
+        files.delete(MODPROBE);
+      },
+    ],
+    [
+      'a module is there that the image does not speak of',
+      'kl_more.ko in the image with its tag is nothing that the set makes',
+      (files) => {
+        const path = [...files.keys()].find((name) => name.endsWith('kl_base.ko'))!;
+        files.set(path.replace('kl_base', 'kl_more'), files.get(path)!);
+      },
+    ],
+    [
+      'it names another signer',
+      `/${PROVENANCE} in the image with its tag is nothing that the set makes`,
+      (files) => {
+        editProvenance(files, (json) => ({ ...json, signers: [] }));
+      },
+    ],
+    [
       'it does not say what it was made from',
       'does not say what it was made from',
       (files) => {
@@ -238,6 +298,79 @@ describe('what is there already', () => {
     const decision = await decisionOf(set, freshIo(http));
 
     expect(decision).toMatchObject({ action: 'build', why: expect.stringContaining(why) as unknown });
+  });
+
+  it.each<[string, (json: Json, registry: OverHttp['registry']) => Json]>([
+    [
+      'the base is another one',
+      (json, registry) => {
+        const layers = json['layers'] as readonly Json[];
+        const evil = descriptorJson(registry.putBlob(REPOSITORY, Buffer.from('evil')));
+        return { ...json, layers: [...layers.slice(0, -1), evil, ...layers.slice(-1)] };
+      },
+    ],
+    [
+      'the config is another one',
+      (json, registry) => {
+        const { mediaType } = json['config'] as Json;
+        const config = descriptorJson(registry.putBlob(REPOSITORY, Buffer.from('{"config":{"User":"0"}}')));
+        return { ...json, config: { ...config, mediaType } };
+      },
+    ],
+  ])('is not taken with our layer when %s', async (_what, change) => {
+    const { http, set, tag } = await published();
+    const repository = await http.open(REPOSITORY);
+    const { json } = parseImage(await repository.getManifest(tag));
+    http.registry.putManifest(REPOSITORY, change(json, http.registry), tag);
+
+    expect(await decisionOf(set, freshIo(http))).toMatchObject({
+      action: 'build',
+      why: 'the image with its tag is more than its layer on the base of its target',
+    });
+  });
+
+  it('is taken without signatures on the machine alone that made it', async () => {
+    const http = await overHttp();
+    const set = makeSet(http.registry.host, { isSigned: false });
+    const io = freshIo(http);
+    await build(set, OPTIONS, io);
+    const before = http.registry.requests.length;
+
+    expect(await decisionOf(set, io)).toMatchObject({ action: 'reuse' });
+    expect(http.registry.requests.length - before).toBe(1);
+    expect(await decisionOf(set, freshIo(http))).toEqual({
+      action: 'build',
+      why: 'nobody signs it, and the image with its tag was not made on this machine',
+    });
+  });
+
+  it('is taken at one request by the machine that made it', async () => {
+    const http = await overHttp();
+    const io = freshIo(http);
+    await build(makeSet(http.registry.host), OPTIONS, io);
+    const before = http.registry.requests.length;
+
+    expect(await decisionOf(makeSet(http.registry.host), io)).toMatchObject({ action: 'reuse' });
+
+    expect(http.registry.requests.length - before).toBe(1);
+  });
+
+  it('is not taken when a kmod image has more in it', async () => {
+    const http = await overHttp();
+    const set = makeSet(http.registry.host, { kmodImages: true });
+    const { kmodImages } = await build(set, OPTIONS, freshIo(http));
+    await changeLayer(
+      http,
+      kmodImages[0]!.tag,
+      (files) => files.set('opt/lib/evil', Buffer.from('evil')),
+      'acme/kmods',
+    );
+
+    const { decisions } = await planBuild(set, {}, freshIo(http));
+
+    expect([...decisions.kmodImages.values()]).toMatchObject([
+      { action: 'build', why: '/opt/lib/evil in the image with its tag is nothing that the set makes' },
+    ]);
   });
 
   it('is not taken when the tag leads to no image', async () => {

@@ -20,6 +20,11 @@ export const KMOD_IMAGE_FIRMWARE = 'firmware';
 /** Where a kmod image has its tree: what KMM calls `dirName`. */
 const ROOT = 'opt/lib/modules';
 
+/** Where a kmod image has the modules and indexes of a kernel. */
+export function kmodImageDirectory(kernel: KernelRelease): string {
+  return `${ROOT}/${kernel}`;
+}
+
 /** Every search order prefers this directory to the kernel's own. */
 export function kmodImagePath(driver: string, fileName: string): string {
   return `updates/${driver}/${fileName}`;
@@ -67,7 +72,7 @@ export async function kmodImageFiles(
     kernelRelease: kernel,
     format: formatOf(os?.base, ours),
   });
-  const directory = `${ROOT}/${kernel}`;
+  const directory = kmodImageDirectory(kernel);
   return {
     files: [
       ...drivers.flatMap(({ name, modules: placed }) =>

@@ -99,7 +99,7 @@ async function makeThrowAwaySigner({ now, report }: SignIo): Promise<OpenedSigne
   });
   const key = privateKey.export({ type: 'pkcs8', format: 'der' });
   const signer = makeKeyFileSigner({ key, certificate });
-  return { signer, hash: 'sha256', provenance: provenanceOf(signer.certificate, 'sha256') };
+  return { signer, hash: 'sha256', provenance: signerProvenance(signer.certificate, 'sha256') };
 }
 
 async function openSigner(settings: SignerSettings, file: string, io: SignIo): Promise<OpenedSigner> {
@@ -114,7 +114,7 @@ async function openSigner(settings: SignerSettings, file: string, io: SignIo): P
   return {
     signer: { certificate, sign: (request) => oneAtATime(() => signer.sign(request)) },
     hash,
-    provenance: provenanceOf(certificate, hash),
+    provenance: signerProvenance(certificate, hash),
   };
 }
 
@@ -166,7 +166,8 @@ function libraryOf({ library, key }: Pkcs11Settings, file: string, env: Io['env'
   });
 }
 
-function provenanceOf(certificate: Certificate, hash: SignatureHash): OpenedSigner['provenance'] {
+/** What a provenance says of whoever signs with a certificate. */
+export function signerProvenance(certificate: Certificate, hash: SignatureHash): OpenedSigner['provenance'] {
   return {
     subject: certificate.subjectCommonName ?? '',
     serial: keyOfSerial(certificate.serial),

@@ -1,7 +1,6 @@
 import { ModuleError } from '../errors.ts';
 import { findModinfo, type KernelModule } from '../kmod/module.ts';
 import type { Arch } from '../oci/arch.ts';
-import type { KernelRelease } from '../spec/kernel-release.ts';
 import { moduleNameOfPath } from '../spec/module-name.ts';
 import type { Check, CheckDetail, TargetReport } from './report.ts';
 
@@ -10,8 +9,8 @@ export interface BuiltForOptions {
   readonly fileName: string;
   readonly module: KernelModule;
   readonly arch: Arch;
-  /** Kernel release of the OS image. */
-  readonly kernel: KernelRelease;
+  /** Kernel release that the module must name. */
+  readonly kernel: string;
 }
 
 /**
