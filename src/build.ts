@@ -6,7 +6,7 @@ import {
   openKmodBase,
   reuseKmodImage,
 } from './build-kmod-image.ts';
-import { type CompiledUnit, compileUnit } from './compile-unit.ts';
+import { compileUnit } from './compile-unit.ts';
 import { decide, type DecideOptions, type Decisions } from './decide.ts';
 import { SignError } from './errors.ts';
 import type { Io } from './io.ts';
@@ -19,7 +19,7 @@ import { type Only, select } from './plan/select.ts';
 import { planSet } from './plan-set.ts';
 import { type Failure, resolveSet } from './resolve-set.ts';
 import type { ExcludedRelease } from './resolve/exclusions.ts';
-import { makeUnitRunner, type UnitFailure } from './run-units.ts';
+import { type CompileRecord, makeUnitRunner, type UnitFailure } from './run-units.ts';
 import { openSigners } from './sign/open-signers.ts';
 import type { DriverSet } from './spec/spec.ts';
 import { type KmodTag, tagKmodImages } from './tag-kmod-images.ts';
@@ -64,7 +64,7 @@ export interface BuildResult {
   /** What rolls the kmod images out, by file name. */
   readonly manifests: readonly { readonly fileName: string; readonly yaml: string }[];
   /** What was compiled for all of these, in the order in which it was done. */
-  readonly compiles: readonly CompiledUnit[];
+  readonly compiles: readonly CompileRecord[];
   /** Releases that failed, then units, and those that needed one of them. */
   readonly failures: readonly (Failure | UnitFailure)[];
   /** Units that were not begun after a failure; none with `keepGoing`. */

@@ -19,11 +19,12 @@ export interface UnitRunnerOptions {
 export interface UnitRunner {
   /**
    * Runs all units of a kind, and gives what came of those that were done, in their order. Units that fail, or are not
-   * begun, are kept for `summary`.
+   * begun, are kept for `summary`. A compiled driver is forgotten when the last unit that needs it has ended, so kinds
+   * that share some are begun together.
    *
    * @param work What each unit does; `turns` is what it asks for compiled drivers and for its turn.
    */
-  readonly run: <U extends { readonly id: string }, T extends UnitResult>(
+  readonly run: <U extends RunnableUnit, T extends UnitResult>(
     kind: UnitKind,
     units: readonly U[],
     work: (unit: U, turns: UnitTurns) => Promise<T>,
@@ -34,6 +35,12 @@ export interface UnitRunner {
    * @throws the reason of the signal when it was aborted.
    */
   readonly summary: () => UnitSummary;
+}
+
+/** What needs compiled drivers. */
+export interface RunnableUnit {
+  readonly id: string;
+  readonly compiles: readonly CompileUnit[];
 }
 
 /** What a unit gives. */
@@ -56,8 +63,11 @@ export interface UnitFailure extends Failure {
   readonly kind: UnitKind;
 }
 
+/** What is known of a compile when its modules are in images: those of a hundred kernels would fill the memory. */
+export type CompileRecord = Pick<CompiledUnit, 'unit' | 'source' | 'madeFor' | 'logFile' | 'wasThere' | 'ms'>;
+
 export interface UnitSummary {
-  readonly compiled: readonly CompiledUnit[];
+  readonly compiled: readonly CompileRecord[];
   /** Compiles first, then what failed without them or because of them. */
   readonly failures: readonly UnitFailure[];
   /** Units that were not begun, because another one had failed. */
@@ -81,7 +91,9 @@ export function makeUnitRunner(
 ): UnitRunner {
   const limits = { compile: pLimit(jobs), read: pLimit(READS_AT_ONCE), make: pLimit(images) };
   const compiles = new Map<string, Promise<CompiledUnit>>();
-  const compiled: CompiledUnit[] = [];
+  /** How many units that have not ended need a compile. */
+  const users = new Map<string, number>();
+  const compiled: CompileRecord[] = [];
   const failures: { compile: UnitFailure[]; other: UnitFailure[] } = { compile: [], other: [] };
   const notBegun: string[] = [];
 
@@ -142,7 +154,8 @@ export function makeUnitRunner(
         return inTurn(limits.compile, async () => {
           begin();
           const result = await compileUnit(unit, needed);
-          compiled.push(result);
+          const { source, madeFor, logFile, wasThere, ms } = result;
+          compiled.push({ unit, source, madeFor, logFile, wasThere, ms });
           return result;
         });
       });
@@ -161,8 +174,30 @@ export function makeUnitRunner(
     });
   };
 
+  const hold = (units: readonly CompileUnit[]): void => {
+    for (const { id, needs } of units) {
+      const count = users.get(id) ?? 0;
+      users.set(id, count + 1);
+      if (count === 0) hold(needs);
+    }
+  };
+
+  const release = (units: readonly CompileUnit[]): void => {
+    for (const { id, needs } of units) {
+      const count = (users.get(id) ?? 0) - 1;
+      users.set(id, count);
+      if (count > 0) continue;
+      users.delete(id);
+      compiles.delete(id);
+      release(needs);
+    }
+  };
+
   return {
     async run(kind, units, work) {
+      units.forEach((unit) => {
+        hold(unit.compiles);
+      });
       const results = await Promise.allSettled(
         units.map((unit) =>
           watch({ id: unit.id, kind }, (begin) =>
@@ -175,7 +210,9 @@ export function makeUnitRunner(
                   return make();
                 }),
             }),
-          ),
+          ).finally(() => {
+            release(unit.compiles);
+          }),
         ),
       );
       return results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));

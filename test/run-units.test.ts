@@ -1,4 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import type { CompiledUnit } from '../src/compile-unit.ts';
 import type { BuildEvent } from '../src/events.ts';
@@ -76,6 +78,48 @@ describe('makeUnitRunner()', () => {
 
     expect(made).toEqual(['one of a b', 'two of b a', 'three of ']);
     expect(seen.order.filter((id) => id === 'a')).toHaveLength(1);
+  });
+
+  it('forgets modules when the last unit that needs them has ended, and tells of their compiles all the same', async () => {
+    setFlagsFromString('--expose_gc');
+    const collectGarbage = runInNewContext('gc') as () => void;
+    const modules = new Map<string, WeakRef<object>>();
+    const base = compileOf('base');
+    const [a, b] = [compileOf('a', base), compileOf('b', base)];
+    const runner = makeUnitRunner(
+      { jobs: 2, images: 3, keepGoing: false },
+      async (unit) => {
+        const made = [{ name: unit.id, bytes: new Uint8Array(1000) }];
+        modules.set(unit.id, new WeakRef(made));
+        return { unit, wasThere: false, modules: made } as unknown as CompiledUnit;
+      },
+      { report: () => undefined, now: () => new Date(), signal: new AbortController().signal },
+    );
+    const alive = async (): Promise<readonly string[]> => {
+      // Until the current task ends, everything that a reference gave is kept.
+      await sleep(5);
+      collectGarbage();
+      return [...modules].flatMap(([id, one]) => (one.deref() === undefined ? [] : [id])).sort();
+    };
+    let seen: readonly string[] = [];
+
+    await Promise.all([
+      runner.run('image', [{ id: 'one', compiles: [a] }], async (unit, { compiled }) => {
+        await compiled(unit.compiles);
+        return { wasThere: false };
+      }),
+      runner.run('kmod-image', [{ id: 'two', compiles: [b] }], async (unit, { compiled }) => {
+        await compiled(unit.compiles);
+        await sleep(20);
+        seen = await alive();
+        return { wasThere: false };
+      }),
+    ]);
+
+    expect(seen).toEqual(['b', 'base']);
+    expect(await alive()).toEqual([]);
+    const { compiled } = runner.summary();
+    expect(compiled.map(({ unit }) => unit.id).sort()).toEqual(['a', 'b', 'base']);
   });
 
   it('compiles what a unit needs before it, in one turn at a time, and blocks it when that fails', async () => {
