@@ -108,7 +108,7 @@ for index in ${MAKE[@]+"${!MAKE[@]}"}; do
   if [ -n "$match" ] && [[ $kernelver =~ $match ]]; then command=${MAKE[index]}; fi
 done
 # As dkms does it, which drivers count on; one that does not want it writes 'make' in quotes.
-command=${command/#make/make -j$(nproc) KERNELRELEASE=$kernelver}
+command=${command/#make/make -j${KMODLAYER_JOBS:-1} KERNELRELEASE=$kernelver}
 clean=${CLEAN:-make -C $kernel_source_dir M=$tree/build clean}
 (eval "$clean") >/dev/null 2>&1
 echo "kmodlayer: $command"

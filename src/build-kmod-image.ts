@@ -228,11 +228,19 @@ const PROGRAMS = ['sh', 'cp', 'mkdir'];
 
 /**
  * Opens the image that kmod images of an architecture stand on, and looks whether it has what KMM needs. Its layers are
- * read once, and what they hold is kept by their digests. Undefined when the spec names none, which is said aloud.
+ * read once, and what they hold is kept by their digests. `digest` is what it was when the build was planned: its tag may
+ * have moved since, and the input hash of what stands on it would not say so. Undefined when the spec names none, which is said aloud.
  *
  * @throws {LayerError} `BASE_UNSUPPORTED`; {OciError}, {RegistryError} when it cannot be had.
  */
-export async function openKmodBase(set: DriverSet, arch: Arch, io: Io): Promise<KmodBase | undefined> {
+export async function openKmodBase(
+  {
+    set,
+    digest,
+    arch,
+  }: { readonly set: DriverSet; readonly digest: Digest | undefined; readonly arch: Arch },
+  io: Io,
+): Promise<KmodBase | undefined> {
   const { kmodBase } = set.publish;
   if (kmodBase === undefined) {
     io.report({
@@ -245,9 +253,8 @@ export async function openKmodBase(set: DriverSet, arch: Arch, io: Io): Promise<
   }
   const named = referenceFrom(set.file, kmodBase);
   const repository = await io.images.open(named, 'read');
-  const wanted = named.digest ?? named.tag ?? (await repository.defaultManifest());
-  if (wanted === undefined) throw unusable(named, 'no image of it was named', 'Add a tag or a digest.');
-  const image = await openImage(repository, wanted, arch, io.cache);
+  if (digest === undefined) throw unusable(named, 'no image of it was named', 'Add a tag or a digest.');
+  const image = await openImage(repository, digest, arch, io.cache);
   const paths = await readBasePaths(image, io, { isWhole: true });
   const missing = PROGRAMS.filter((program) =>
     ['bin', 'usr/bin'].every((directory) => paths.find(`${directory}/${program}`) === 'absent'),

@@ -12,6 +12,7 @@ import { SignError } from './errors.ts';
 import type { Io } from './io.ts';
 import { kmodManifests } from './manifests/kmod-manifests.ts';
 import type { Arch } from './oci/arch.ts';
+import type { Digest } from './oci/digest.ts';
 import { formatReference } from './oci/reference.ts';
 import type { Lock } from './plan/lock.ts';
 import { type Plan, requireSomewhereToGo } from './plan/plan.ts';
@@ -85,7 +86,7 @@ export async function runBuild(set: DriverSet, options: BuildOptions, io: Io): P
   announce(planned, io);
 
   const { jobs = 1, pushes = IMAGES_AT_ONCE, keepGoing = false, force = false, kmmNamespace } = options;
-  const makeJobs = makeJobsOf(planned.plan, options);
+  const makeJobs = makeJobsOf(decisions, options);
   const runner = makeUnitRunner(
     { jobs, images: pushes, keepGoing },
     async (unit, needed) => {
@@ -97,7 +98,7 @@ export async function runBuild(set: DriverSet, options: BuildOptions, io: Io): P
     },
     io,
   );
-  const kmodBaseOf = makeKmodBases(set, io);
+  const kmodBaseOf = makeKmodBases(set, planned.kmodBase, io);
   const [images, kmodImages] = await Promise.all([
     runner.run('image', planned.plan.images, async (unit, { read, compiled, make }) => {
       const decision = decisions.images.get(unit);
@@ -123,7 +124,7 @@ export async function runBuild(set: DriverSet, options: BuildOptions, io: Io): P
   // Names that many share move when all is there that is to be there.
   if (result.failures.length > 0 && !keepGoing) return { ...result, kmodTags: [], manifests: [] };
   try {
-    const named = await tagKmodImages(set, kmodImages, planned.plan.kmodImages, io);
+    const named = await tagKmodImages(set, kmodImages, planned.allKmodImages, io);
     const manifests = kmodManifests(set, { images: named.images, kmmNamespace });
     return { ...result, kmodTags: named.tags, manifests };
   } catch (error) {
@@ -149,6 +150,10 @@ export async function build(set: DriverSet, options: BuildOptions, io: Io): Prom
 export interface BuildPlan {
   readonly plan: Plan;
   readonly decisions: Decisions;
+  /** Those that were not chosen, too: names that many share do not depend on the choice. */
+  readonly allKmodImages: Plan['kmodImages'];
+  /** What the base of kmod images was when the build was planned. */
+  readonly kmodBase: Digest | undefined;
   /** Releases that failed, and kernels that a release does not offer; only ever not empty with `keepGoing`. */
   readonly failures: readonly Failure[];
   /** Releases that the rules of the set leave out. */
@@ -172,7 +177,12 @@ export async function planBuild(
   if (chosen.blocked[0] !== undefined && options.keepGoing !== true) throw chosen.blocked[0].error;
   const blocked = chosen.blocked.map(({ id, error }) => ({ what: id, error }));
   const decisions = await decide(set, planned, chosen, options, io);
-  return { plan: chosen, decisions, failures: [...failures, ...blocked], excluded };
+  return {
+    ...{ plan: chosen, decisions, excluded },
+    allKmodImages: planned.plan.kmodImages,
+    kmodBase: planned.inputs.kmodBase,
+    failures: [...failures, ...blocked],
+  };
 }
 
 function announce({ plan, decisions }: BuildPlan, { report }: Pick<Io, 'report'>): void {
@@ -190,18 +200,23 @@ function announce({ plan, decisions }: BuildPlan, { report }: Pick<Io, 'report'>
 
 /** Processors are shared: a compile that runs alone gets them all. */
 function makeJobsOf(
-  { compiles }: Pick<Plan, 'compiles'>,
+  { compiles }: Pick<Decisions, 'compiles'>,
   { jobs = 1, processors = 1 }: Pick<BuildOptions, 'jobs' | 'processors'>,
 ): number {
-  const atOnce = Math.max(1, Math.min(jobs, compiles.length));
+  const count = [...compiles.values()].filter(({ action }) => action === 'compile').length;
+  const atOnce = Math.max(1, Math.min(jobs, count));
   return Math.max(1, Math.floor(processors / atOnce));
 }
 
 /** The image that kmod images stand on, opened once for each architecture. */
-function makeKmodBases(set: DriverSet, io: Io): (arch: Arch) => Promise<KmodBase | undefined> {
+function makeKmodBases(
+  set: DriverSet,
+  digest: Digest | undefined,
+  io: Io,
+): (arch: Arch) => Promise<KmodBase | undefined> {
   const opened = new Map<Arch, Promise<KmodBase | undefined>>();
   return (arch) => {
-    const base = opened.get(arch) ?? openKmodBase(set, arch, io);
+    const base = opened.get(arch) ?? openKmodBase({ set, digest, arch }, io);
     opened.set(arch, base);
     return base;
   };

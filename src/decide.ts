@@ -1,10 +1,12 @@
 import pLimit from 'p-limit';
 import type { CompiledDriver } from './compile/compile.ts';
+import { OciError, RegistryError } from './errors.ts';
 import { findReusable, type Lookup, type ReusableImage, type WantedImage } from './find-reusable.ts';
 import type { Io } from './io.ts';
 import type { Reference } from './oci/reference.ts';
 import { imageTag, kmodImageTag } from './plan/image-tag.ts';
 import type { CompileUnit, ImageUnit, KmodImageUnit, Plan } from './plan/plan.ts';
+import { withNeeds } from './plan/select.ts';
 import type { PlannedBuild } from './plan-set.ts';
 import { type RemakeContext, remakeKmodImage, remakeOsImage } from './remake-image.ts';
 import { makeReuse } from './reuse-modules.ts';
@@ -176,12 +178,21 @@ async function lookUp<U extends ImageUnit | KmodImageUnit>(
           provenancePath: `usr/share/kmodlayer/${set.name}.json`,
           modules: unit.compiles.flatMap(({ driver }) => driver.modules.map(({ name }) => name)),
         };
-        const lookup = await findReusable(wanted, repository, io);
+        const lookup = await findReusable(wanted, repository, io).catch(unreadable);
         return [unit, decisionOf(lookup, certificates.length)] as const;
       }),
     ),
   );
   return new Map(decided);
+}
+
+/** What is broken under one tag is no reason not to build: it is replaced. A registry that does not answer is one. */
+function unreadable(error: unknown): Lookup {
+  const isBroken =
+    error instanceof OciError ||
+    (error instanceof RegistryError && (error.code === 'NOT_FOUND' || error.code === 'BLOB_UNKNOWN'));
+  if (isBroken) return { isReusable: false, why: 'the image with its tag cannot be read' };
+  throw error;
 }
 
 function decisionOf(lookup: Lookup, signers: number): ImageDecision {
@@ -198,7 +209,7 @@ function decideCompiles(
   const users = new Map<CompileUnit, string[]>();
   for (const [unit, { action }] of images) {
     if (action !== 'build') continue;
-    for (const compile of unit.compiles) {
+    for (const compile of new Set(unit.compiles.flatMap(withNeeds))) {
       const known = users.get(compile);
       if (known === undefined) users.set(compile, [unit.id]);
       else known.push(unit.id);

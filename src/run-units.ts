@@ -90,9 +90,10 @@ export function makeUnitRunner(
   io: Pick<Io, 'report' | 'now' | 'signal'>,
 ): UnitRunner {
   const limits = { compile: pLimit(jobs), read: pLimit(READS_AT_ONCE), make: pLimit(images) };
-  const compiles = new Map<string, Promise<CompiledUnit>>();
+  // Not by name: kernels of two architectures may have one.
+  const compiles = new Map<CompileUnit, Promise<CompiledUnit>>();
   /** How many units that have not ended need a compile. */
-  const users = new Map<string, number>();
+  const users = new Map<CompileUnit, number>();
   const compiled: CompileRecord[] = [];
   const failures: { compile: UnitFailure[]; other: UnitFailure[] } = { compile: [], other: [] };
   const notBegun: string[] = [];
@@ -147,7 +148,7 @@ export function makeUnitRunner(
 
   const compileOnce = (unit: CompileUnit): Promise<CompiledUnit> => {
     const running =
-      compiles.get(unit.id) ??
+      compiles.get(unit) ??
       watch({ id: unit.id, kind: 'compile' }, async (begin) => {
         // Before it asks for a turn of its own: waiting in one could be for ever.
         const needed = await compileAll(unit.id, unit.needs);
@@ -159,7 +160,7 @@ export function makeUnitRunner(
           return result;
         });
       });
-    compiles.set(unit.id, running);
+    compiles.set(unit, running);
     return running;
   };
 
@@ -175,21 +176,21 @@ export function makeUnitRunner(
   };
 
   const hold = (units: readonly CompileUnit[]): void => {
-    for (const { id, needs } of units) {
-      const count = users.get(id) ?? 0;
-      users.set(id, count + 1);
-      if (count === 0) hold(needs);
+    for (const unit of units) {
+      const count = users.get(unit) ?? 0;
+      users.set(unit, count + 1);
+      if (count === 0) hold(unit.needs);
     }
   };
 
   const release = (units: readonly CompileUnit[]): void => {
-    for (const { id, needs } of units) {
-      const count = (users.get(id) ?? 0) - 1;
-      users.set(id, count);
+    for (const unit of units) {
+      const count = (users.get(unit) ?? 0) - 1;
+      users.set(unit, count);
       if (count > 0) continue;
-      users.delete(id);
-      compiles.delete(id);
-      release(needs);
+      users.delete(unit);
+      compiles.delete(unit);
+      release(unit.needs);
     }
   };
 

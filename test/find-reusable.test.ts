@@ -373,6 +373,19 @@ describe('what is there already', () => {
     ]);
   });
 
+  it('is built again when what has its tag is broken', async () => {
+    const { http, set, tag } = await published();
+    const { json } = parseImage(await (await http.open(REPOSITORY)).getManifest(tag));
+    const layers = json['layers'] as readonly Json[];
+    const gone = { ...layers.at(-1), digest: `sha256:${'0'.repeat(64)}` };
+    http.registry.putManifest(REPOSITORY, { ...json, layers: [...layers.slice(0, -1), gone] }, tag);
+
+    expect(await decisionOf(set, freshIo(http))).toEqual({
+      action: 'build',
+      why: 'the image with its tag cannot be read',
+    });
+  });
+
   it('is not taken when the tag leads to no image', async () => {
     const { http, set, tag } = await published();
     const mediaType = 'application/vnd.oci.image.index.v1+json';

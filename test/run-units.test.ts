@@ -29,8 +29,17 @@ interface Seen {
 const compileOf = (id: string, ...needs: readonly CompileUnit[]): CompileUnit =>
   ({ id, needs }) as unknown as CompileUnit;
 
+/** Units of a plan are there once, whoever needs them. */
+const known = new Map<string, CompileUnit>();
+
+function knownUnit(id: string): CompileUnit {
+  const unit = known.get(id) ?? compileOf(id);
+  known.set(id, unit);
+  return unit;
+}
+
 function imageOf(id: string, ...compiles: readonly string[]): Image {
-  return { id, compiles: compiles.map((one) => compileOf(one)) };
+  return { id, compiles: compiles.map(knownUnit) };
 }
 
 function setUp({ units = {}, signal = new AbortController().signal, ...options }: Work): {
@@ -71,6 +80,15 @@ function setUp({ units = {}, signal = new AbortController().signal, ...options }
 }
 
 describe('makeUnitRunner()', () => {
+  it('takes units of one name for what they are', async () => {
+    const { images, seen } = setUp({});
+    const [one, other] = [compileOf('ice for 5.14.0'), compileOf('ice for 5.14.0')];
+
+    await images({ id: 'x86_64', compiles: [one] }, { id: 'aarch64', compiles: [other] });
+
+    expect(seen.order.filter((id) => id === 'ice for 5.14.0')).toHaveLength(2);
+  });
+
   it('compiles each unit once, and gives results in the order of the units', async () => {
     const { seen, images } = setUp({ units: { one: { ms: 20 } } });
 

@@ -1,6 +1,6 @@
 import type { Target } from '../resolve/target.ts';
 import type { KernelFlavour, KernelRelease } from '../spec/kernel-release.ts';
-import type { Plan } from './plan.ts';
+import type { CompileUnit, Plan } from './plan.ts';
 
 /** What units are chosen by: an image for a kernel, as one of its targets sees it. */
 export interface Choice {
@@ -27,7 +27,7 @@ export function select(plan: Plan, only: Only | undefined): Plan {
   const kmodImages = plan.kmodImages.filter(({ targets, kernel, flavour, compiles }) =>
     targets.some((target) => only({ target, kernel, flavour, drivers: namesOf(compiles) })),
   );
-  const needed = new Set([...images, ...kmodImages].flatMap(({ compiles }) => compiles));
+  const needed = new Set([...images, ...kmodImages].flatMap(({ compiles }) => compiles.flatMap(withNeeds)));
   return {
     images,
     kmodImages,
@@ -36,6 +36,11 @@ export function select(plan: Plan, only: Only | undefined): Plan {
       only({ target, kernel: undefined, flavour, drivers }),
     ),
   };
+}
+
+/** A unit, and all that must be compiled before it: drivers that it depends on may be in no image. */
+export function withNeeds(unit: CompileUnit): readonly CompileUnit[] {
+  return [unit, ...unit.needs.flatMap(withNeeds)];
 }
 
 function namesOf(compiles: Plan['compiles']): readonly string[] {

@@ -110,3 +110,20 @@ describe('select()', () => {
     expect(select(all, parseOnly(['driver=three'])).images).toEqual([]);
   });
 });
+
+describe('select(), with drivers that need others', () => {
+  it('keeps what must be compiled first, also when no image has it', () => {
+    const [one, two] = SPEC.drivers;
+    const set: PlannedSet = {
+      ...SPEC,
+      drivers: [one!, { ...two!, dependsOn: ['one'] }],
+      rollout: { ...SPEC.rollout, day1: ['one'] },
+    };
+    const all = plan(set, [makeTarget('4.18.4', '5.14.0-427.1.el9_4.x86_64')], makeInputs(set));
+
+    const { images, compiles } = select(all, parseOnly(['release=4.18.4']));
+
+    expect(images[0]?.compiles.map(({ driver }) => driver.name)).toEqual(['two']);
+    expect(compiles.map(({ driver }) => driver.name)).toEqual(['one', 'two']);
+  });
+});
