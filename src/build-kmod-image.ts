@@ -23,6 +23,7 @@ import { push } from './push/push.ts';
 import { requirePublishable } from './push/publishable.ts';
 import { driverProvenance, isThrowAway, signDrivers, type SignedDriver } from './sign-drivers.ts';
 import type { OpenedSigner } from './sign/open-signers.ts';
+import { mayHaveFirmware } from './spec/may-have-firmware.ts';
 import { type DriverSet, referenceFrom } from './spec/spec.ts';
 import { makeStages } from './stages.ts';
 import type { TargetReport } from './verify/report.ts';
@@ -171,9 +172,13 @@ async function makeTree(
   const { kernel, target, arch, flavour } = unit;
   const drivers = signed.map(({ placed }) => placed);
   const modules = new Map(signed.flatMap((one) => [...one.modules]));
-  const extraFiles = [kmodProvenanceFile(provenance)];
+  const common = {
+    ...{ kernel, drivers, modules },
+    extraFiles: [kmodProvenanceFile(provenance)],
+    mayHaveFirmware: unit.compiles.some(({ driver }) => mayHaveFirmware(driver)),
+  };
   if (target.osImage.kernel !== kernel) {
-    const made = await kmodImageFiles({ kernel, drivers, modules, os: undefined, extraFiles }, io);
+    const made = await kmodImageFiles({ ...common, os: undefined }, io);
     warnOfUnresolved(made.unresolved, { kernel, flavour }, io);
     return { ...made, os: undefined, mergedIndexes: made.indexes };
   }
@@ -191,7 +196,7 @@ async function makeTree(
   const mergedIndexes = new Map([...base.indexes, ...merged.files]);
   const dependencies = mergedIndexes.get('modules.dep') ?? Buffer.alloc(0);
   const os = { image, base, dependencies };
-  return { ...(await kmodImageFiles({ kernel, drivers, modules, os, extraFiles }, io)), os, mergedIndexes };
+  return { ...(await kmodImageFiles({ ...common, os }, io)), os, mergedIndexes };
 }
 
 function warnOfUnresolved(

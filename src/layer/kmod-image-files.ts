@@ -12,7 +12,7 @@ import { moduleNameOfPath } from '../spec/module-name.ts';
 import { type Base, readBaseModules } from './base.ts';
 import { hintsOf, linesOf } from './needs.ts';
 import type { PlacedDriver } from './place.ts';
-import type { LayerFile, LayerLink } from './tar.ts';
+import type { LayerDirectory, LayerFile, LayerLink } from './tar.ts';
 
 /** Where a kmod image has the firmware of its drivers. */
 export const KMOD_IMAGE_FIRMWARE = 'firmware';
@@ -39,10 +39,12 @@ export interface KmodImageRequest {
   readonly os:
     { readonly image: OpenedImage; readonly base: Base; readonly dependencies: Uint8Array } | undefined;
   readonly extraFiles: readonly LayerFile[];
+  /** Manifests name the directory of firmware: it is there, whatever packages turned out to have. */
+  readonly mayHaveFirmware: boolean;
 }
 
 export interface KmodImageFiles {
-  readonly files: readonly (LayerFile | LayerLink)[];
+  readonly files: readonly (LayerFile | LayerLink | LayerDirectory)[];
   /** Index files by name. */
   readonly indexes: ReadonlyMap<string, Uint8Array>;
   /** Modules of the OS image that are needed, by path below its module directory. */
@@ -62,7 +64,7 @@ export async function kmodImageFiles(
   request: KmodImageRequest,
   io: Pick<Io, 'cache'>,
 ): Promise<KmodImageFiles> {
-  const { kernel, drivers, modules, os, extraFiles } = request;
+  const { kernel, drivers, modules, os, extraFiles, mayHaveFirmware } = request;
   const ours = [...modules].map(([path, module]): AddedModule => ({ path, module }));
   const inTree = os === undefined ? [] : neededOf(os, ours);
   const host = os === undefined ? [] : await readHost(os, kernel, inTree, io);
@@ -83,6 +85,7 @@ export async function kmodImageFiles(
       ),
       ...[...indexes].map(([name, bytes]) => ({ path: `${directory}/${name}`, bytes })),
       { path: `${directory}/host`, target: `/lib/modules/${kernel}` },
+      ...(mayHaveFirmware ? [{ path: KMOD_IMAGE_FIRMWARE, isDirectory: true } as const] : []),
       ...firmwareOf(drivers),
       ...extraFiles,
     ],

@@ -4,14 +4,7 @@ import { createGzip } from 'node:zlib';
 import { LayerError } from '../errors.ts';
 import { makeHasher } from '../oci/digest.ts';
 import type { NewLayer } from '../oci/image.ts';
-import {
-  type LayerFile,
-  type LayerLink,
-  type StreamedFile,
-  type TarItem,
-  tarParts,
-  type TarPlace,
-} from './tar.ts';
+import { type StreamedFile, type TarItem, tarParts, type TarPlace } from './tar.ts';
 
 /** Byte of a gzip header that names the system which compressed: made the same on all. */
 const OS_FIELD = 9;
@@ -33,7 +26,7 @@ export interface HeldLayer extends NewLayer {
  * @throws {LayerError} `PATH_INVALID` or `PATH_CONFLICT`.
  */
 export async function makeLayer(
-  files: readonly (LayerFile | LayerLink)[],
+  files: readonly Exclude<TarItem, StreamedFile>[],
   place: TarPlace = 'os',
 ): Promise<HeldLayer> {
   const tar = makeHasher();

@@ -15,6 +15,12 @@ export interface LayerLink {
   readonly target: string;
 }
 
+/** A directory of a kmod image that is there also when nothing is in it. */
+export interface LayerDirectory {
+  readonly path: string;
+  readonly isDirectory: true;
+}
+
 /** A file that is too large to hold. */
 export interface StreamedFile {
   readonly path: string;
@@ -24,7 +30,7 @@ export interface StreamedFile {
 }
 
 /** What a tar may have. */
-export type TarItem = LayerFile | LayerLink | StreamedFile;
+export type TarItem = LayerFile | LayerLink | LayerDirectory | StreamedFile;
 
 /** What the tar is for, which decides what may be where: an OS image, or an image that holds modules alone. */
 export type TarPlace = 'os' | 'kmod';
@@ -57,19 +63,27 @@ const MAX_PATH_BYTES = 4095;
  * @see https://pubs.opengroup.org/onlinepubs/9699919799/utilities/pax.html
  */
 export function tarParts(files: readonly LayerFile[]): readonly Uint8Array[];
-export function tarParts(items: readonly (LayerFile | LayerLink)[], place: TarPlace): readonly Uint8Array[];
+export function tarParts(
+  items: readonly Exclude<TarItem, StreamedFile>[],
+  place: TarPlace,
+): readonly Uint8Array[];
 export function tarParts(items: readonly TarItem[], place?: TarPlace): readonly (Uint8Array | StreamedFile)[];
 export function tarParts(
   items: readonly TarItem[],
   place: TarPlace = 'os',
 ): readonly (Uint8Array | StreamedFile)[] {
-  const byPath = new Map<string, TarItem>();
+  const byPath = new Map<string, Exclude<TarItem, LayerDirectory>>();
   const directories = new Set<string>();
   for (const item of items) {
-    requirePlainPath(item.path, place);
+    // A directory may be wherever a file in it may be.
+    requirePlainPath('isDirectory' in item ? `${item.path}/file` : item.path, place);
     if ('bytes' in item) requirePlainMode(item);
-    if (byPath.has(item.path)) throw conflict(item.path, 'two files want that path');
-    byPath.set(item.path, item);
+    if ('isDirectory' in item) {
+      directories.add(item.path);
+    } else {
+      if (byPath.has(item.path)) throw conflict(item.path, 'two files want that path');
+      byPath.set(item.path, item);
+    }
     for (let at = item.path.indexOf('/'); at > 0; at = item.path.indexOf('/', at + 1)) {
       directories.add(item.path.slice(0, at));
     }
@@ -88,7 +102,7 @@ export function tarParts(
   return parts;
 }
 
-function itemParts(item: TarItem): readonly (Uint8Array | StreamedFile)[] {
+function itemParts(item: Exclude<TarItem, LayerDirectory>): readonly (Uint8Array | StreamedFile)[] {
   const { path } = item;
   if ('target' in item) return header({ path, mode: 0o777, sizeBytes: 0, type: '2', target: item.target });
   const sizeBytes = 'bytes' in item ? item.bytes.length : item.sizeBytes;

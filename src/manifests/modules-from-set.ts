@@ -1,6 +1,7 @@
 import { SpecError } from '../errors.ts';
 import { formatReference } from '../oci/reference.ts';
 import type { Driver, DriverSet } from '../spec/driver-set.ts';
+import { mayHaveFirmware } from '../spec/may-have-firmware.ts';
 import { KMOD_IMAGE_FIRMWARE } from './day1/from-set.ts';
 import type { KmmModuleOptions } from './kmm-module.ts';
 
@@ -56,7 +57,7 @@ function moduleOf(
     loadFirst: first.map(({ name }) => name),
     parameters: last.parameters,
     replaces: [...new Set([...inTree.filter((name) => !ours.includes(name)), ...ours])],
-    ...(driver.firmware === undefined ? {} : { firmware: KMOD_IMAGE_FIRMWARE }),
+    ...(mayHaveFirmware(driver) ? { firmware: KMOD_IMAGE_FIRMWARE } : {}),
   };
 }
 

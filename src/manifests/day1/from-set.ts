@@ -1,6 +1,7 @@
 import { SpecError } from '../../errors.ts';
 import { formatReference } from '../../oci/reference.ts';
 import type { Driver, DriverSet } from '../../spec/driver-set.ts';
+import { mayHaveFirmware } from '../../spec/may-have-firmware.ts';
 import { objectNameFrom } from '../../spec/object-name.ts';
 import type { Day1DriverOptions, Day1DriversOptions } from './options.ts';
 
@@ -40,15 +41,13 @@ export function day1OptionsOf(
   }));
 }
 
-function driverOf(
-  { name, modules, softdeps, firmware }: Driver,
-  image: Day1DriverOptions['image'],
-): Day1DriverOptions {
+function driverOf(driver: Driver, image: Day1DriverOptions['image']): Day1DriverOptions {
+  const { name, modules, softdeps } = driver;
   return {
     name,
     image,
     modules: modules.map(({ name, parameters, replaces }) => ({ name, parameters, replaces })),
     softdeps,
-    ...(firmware === undefined ? {} : { firmware: KMOD_IMAGE_FIRMWARE }),
+    ...(mayHaveFirmware(driver) ? { firmware: KMOD_IMAGE_FIRMWARE } : {}),
   };
 }
