@@ -4,7 +4,7 @@ import type { Digest } from '../oci/digest.ts';
 import type { Target } from '../resolve/target.ts';
 import type { Driver, DriverBuild, DriverSource, SignatureHash } from '../spec/driver-set.ts';
 import { inputHashOf } from './input-hash.ts';
-import type { PinnedSource } from './pin-source.ts';
+import { imageKey, type PinnedSource } from './pin-source.ts';
 
 /** What is known of a driver before anything is compiled. */
 export interface DriverInputs {
@@ -36,6 +36,8 @@ export interface CompileInputs {
   readonly arch: Arch;
   readonly flavour: KernelFlavour;
   readonly target: Pick<Target, 'driverToolkit' | 'rhelVersion'>;
+  /** What the source of the driver is pinned to. */
+  readonly pin?: PinnedSource | undefined;
   /** Input hashes of the drivers whose symbols it gets. */
   readonly needs?: readonly string[];
 }
@@ -50,7 +52,7 @@ export function sourceHashOf(driver: Driver, inputs: SetInputs): string {
   const { build, modules } = driver;
   return inputHashOf({
     kind: 'source',
-    source,
+    source: source.type === 'image' || source.type === 'rpm' ? { type: source.type } : source,
     ...partOf(driver.source),
     modules: modules.map(({ name }) => name),
     ...(build === undefined
@@ -66,16 +68,27 @@ function partOf(source: DriverSource): Readonly<Record<string, unknown>> {
   return source.type === 'module' ? { module: source.name ?? null } : {};
 }
 
+/** The image or package of one kernel: those of other kernels decide nothing of it. */
+function pinFor(
+  source: DriverSource,
+  { kernel, arch, pin }: CompileInputs,
+): Readonly<Record<string, unknown>> {
+  if (pin?.type === 'image') return { image: pin.images[imageKey({ kernel, arch })] ?? null };
+  if (source.type !== 'rpm') return {};
+  const found =
+    source.packages.find((one) => one.kernel === kernel) ??
+    source.packages.find((one) => one.kernel === undefined);
+  return { package: found?.file.sha256 ?? null };
+}
+
 /** Hash of all that decides what a compile gives. Modules that are built already come from no driver-toolkit. */
-export function compileHashOf(
-  { build }: Driver,
-  sourceHash: string,
-  { kernel, arch, flavour, target, needs = [] }: CompileInputs,
-): string {
+export function compileHashOf({ build, source }: Driver, sourceHash: string, inputs: CompileInputs): string {
+  const { kernel, arch, flavour, target, needs = [] } = inputs;
   const toolkit = target.driverToolkit;
   return inputHashOf({
     kind: 'compile',
     source: sourceHash,
+    ...pinFor(source, inputs),
     kernel,
     arch,
     flavour,

@@ -177,6 +177,7 @@ function compilesOf(sources: readonly Source[], unit: KernelUnit, target: Target
       inputHash: compileHashOf(driver, sourceHash, {
         ...unit,
         target,
+        pin: source.source,
         needs: needs.map(({ inputHash }) => inputHash),
       }),
     };

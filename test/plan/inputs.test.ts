@@ -110,6 +110,17 @@ describe('input hashes', () => {
     expect(changed(set, inputs, target)).toEqual(expected);
   });
 
+  it('have of images as sources the one for the kernel alone', () => {
+    const [one, other] = [digestOf(Buffer.from('one')), digestOf(Buffer.from('other'))];
+    const images = { [`${KERNEL} x86_64`]: one, '5.14.0-2 x86_64': one };
+    const inputs = (pins: object): SetInputs =>
+      inputsWith('two', { source: { type: 'image', images: { ...images, ...pins } } });
+    const before = hashes(SET, inputs({}));
+
+    expect(hashes(SET, inputs({ '5.14.0-2 x86_64': other, '5.14.0-3 x86_64': other }))).toEqual(before);
+    expect(hashes(SET, inputs({ [`${KERNEL} x86_64`]: other })).two).not.toBe(before.two);
+  });
+
   it.each([
     ['directory of an archive', { type: 'archive', directory: 'a' }, { type: 'archive', directory: 'b' }],
     ['Module of a file', { type: 'module', name: 'a' }, { type: 'module', name: 'b' }],
