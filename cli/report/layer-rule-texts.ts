@@ -36,6 +36,10 @@ export const LAYER_RULE_TEXTS: ReadonlyMap<string, readonly [title: string, hold
   ['index-without-file', ['Index', 'Each file that the indexes name is in the image.']],
   ['initramfs', ['Initramfs', 'No module that was replaced is loaded from the initramfs before.']],
   ['kernel-disagrees', ['Kernel', 'The image boots the kernel that it was said to be for.']],
+  [
+    'kernel-not-in-os-image',
+    ['Kernel of the extensions', 'The kernel is in the OS image, so that all checks can be made against it.'],
+  ],
   ['kernel-replaced', ['Kernel', 'The image boots the kernel of its base.']],
   ['kmod-image-empty', ['Modules', 'The kmod image has modules where modprobe -d looks.']],
   ['kmod-image-not-indexed', ['Index', 'The kmod image has indexes.']],
