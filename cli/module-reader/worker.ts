@@ -1,10 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
-import { decompressModule, detectCompression } from '../../src/kmod/compression.ts';
-import { loadLiblzma } from './liblzma.ts';
+import { decompressModule } from '../../src/kmod/compression.ts';
 import type { ReadAnswer, ReadJob } from './job.ts';
-
-let liblzma: ReturnType<typeof loadLiblzma> | undefined;
 
 /** A thread that reads modules until it is told to stop. */
 parentPort?.on('message', ({ number, file }: ReadJob) => {
@@ -21,8 +18,5 @@ parentPort?.on('message', ({ number, file }: ReadJob) => {
 });
 
 async function read(file: string): Promise<Uint8Array> {
-  const bytes = readFileSync(file);
-  return decompressModule(bytes, {
-    decodeXz: detectCompression(bytes) === 'xz' ? await (liblzma ??= loadLiblzma()) : undefined,
-  });
+  return decompressModule(readFileSync(file));
 }

@@ -2,7 +2,7 @@ import { promisify } from 'node:util';
 import * as zlib from 'node:zlib';
 import { damaged, unpacksTooFar } from './compression-errors.ts';
 import { storeXz } from './xz-writer.ts';
-import { type DecodeXz, readXz } from './xz.ts';
+import { readXz } from './xz.ts';
 import { readZstd, writeZstd } from './zstd.ts';
 
 /** How the bytes of a module file are packed; the name is the end of its file name, too. */
@@ -11,8 +11,6 @@ export type ModuleCompression = 'none' | 'gz' | 'xz' | 'zst';
 export interface DecompressModuleOptions {
   /** Most bytes that may come out. */
   readonly maxBytes?: number;
-  /** Tried first for xz, since it is faster than what is here. */
-  readonly decodeXz?: DecodeXz | undefined;
 }
 
 /** Largest module that we unpack when nobody says otherwise: 512 MiB, debug information included. */
@@ -41,7 +39,7 @@ export function detectCompression(bytes: Uint8Array): ModuleCompression {
  */
 export async function decompressModule(
   bytes: Uint8Array,
-  { maxBytes = MAX_MODULE_BYTES, decodeXz }: DecompressModuleOptions = {},
+  { maxBytes = MAX_MODULE_BYTES }: DecompressModuleOptions = {},
 ): Promise<Buffer> {
   const compression = detectCompression(bytes);
   switch (compression) {
@@ -50,7 +48,7 @@ export async function decompressModule(
     case 'gz':
       return readGzip(bytes, maxBytes);
     case 'xz':
-      return readXz(bytes, maxBytes, decodeXz);
+      return readXz(bytes, maxBytes);
     case 'zst':
       return readZstd(bytes, maxBytes);
   }

@@ -28,19 +28,13 @@ interface Block {
 }
 
 /**
- * Unpacks a whole stream into the room that its index promises. False when that cannot be done, for whatever reason: the
- * decoder here then says what is wrong, if anything is.
- */
-export type DecodeXz = (input: Uint8Array, output: Uint8Array) => boolean;
-
-/**
  * Unpacks one xz stream. Its index, which stands at the end, says how much comes out before anything is unpacked, and
  * that the file holds this stream and nothing else.
  *
  * @throws {ModuleError} `COMPRESSION_INVALID`, `COMPRESSION_UNSUPPORTED`, `LIMIT_EXCEEDED`.
  * @see https://tukaani.org/xz/xz-file-format.txt
  */
-export function readXz(input: Uint8Array, maxBytes: number, decode?: DecodeXz): Buffer {
+export function readXz(input: Uint8Array, maxBytes: number): Buffer {
   const bytes = Buffer.from(input.buffer, input.byteOffset, input.byteLength);
   if (bytes.length < HEADER_BYTES + FOOTER_BYTES + 8) throw invalid('the file is cut off');
   const check = bytes.readUInt8(7);
@@ -68,8 +62,6 @@ export function readXz(input: Uint8Array, maxBytes: number, decode?: DecodeXz): 
     at += padded(unpaddedBytes);
     outputStart = outputEnd;
   }
-  if (decode?.(bytes, output) === true) return output;
-
   for (const request of requests) {
     readBlock(request);
     const sum = checkOf(output.subarray(request.outputStart, request.outputEnd));

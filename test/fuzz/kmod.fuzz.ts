@@ -1,4 +1,3 @@
-import { loadLiblzma } from '../../cli/module-reader/liblzma.ts';
 import { decompressModule } from '../../src/kmod/compression.ts';
 import { parseBuildConfig } from '../../src/kmod/build-config.ts';
 import { configForKernel, parseDepmodConfig, RHEL_DEPMOD_CONFIG } from '../../src/kmod/depmod/config.ts';
@@ -20,7 +19,6 @@ const MODULES = ['kl_consumer.ko', 'kl_provider.sha256.ko', 'kl_provider.ec.ko']
   fixture(`modules/${name}`),
 );
 const MAX_BYTES = 4 * 1024 ** 2;
-const decodeXz = await loadLiblzma();
 const KERNEL = kernelFacts();
 
 const NAMES = [
@@ -71,11 +69,6 @@ fuzz([
       (name) => fixture(`modules/${name}`),
     ),
     parse: (bytes) => decompressModule(bytes, { maxBytes: MAX_BYTES }),
-  },
-  {
-    name: 'decompressModule() with liblzma',
-    seeds: ['kl_provider.ko.xz', 'kl_provider.crc64.ko.xz'].map((name) => fixture(`modules/${name}`)),
-    parse: (bytes) => decompressModule(bytes, { maxBytes: MAX_BYTES, decodeXz }),
   },
   {
     name: 'readIndex()',

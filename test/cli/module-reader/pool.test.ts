@@ -18,7 +18,7 @@ beforeAll(async () => {
   workerFile = join(scratch, 'worker.mjs');
   await build({
     ...{ entryPoints: ['cli/module-reader/worker.ts'], outfile: workerFile, bundle: true },
-    ...{ platform: 'node', format: 'esm', external: ['@bokuweb/zstd-wasm', 'node-liblzma'] },
+    ...{ platform: 'node', format: 'esm', external: ['@bokuweb/zstd-wasm'] },
   });
   module = await readFile(MODULE);
   for (const compression of ['none', 'gz', 'xz'] as const) {
